@@ -1,0 +1,1 @@
+"""Frozen, picklable records: what stages hand to each other, one module a stage."""

@@ -1,0 +1,54 @@
+"""Records of the build stage."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import AwareDatetime, Field
+
+from sluice.config.model import BuildConfig
+from sluice.records.common import ArtifactRef, Frozen, SourceRef, StageRecord
+from sluice.states import StageName
+
+
+class BuildRequest(Frozen):
+    """What to build. `tested_tree` is the tree that the test stage proved."""
+
+    source: SourceRef
+    config: BuildConfig
+    tested_tree: str
+
+
+class Release(Frozen):
+    """An immutable build output with its commit; what deploy, scan and smoke name by digest."""
+
+    digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+    kind: str  # bundle | image
+    project: str
+    version: str
+    commit: str
+    artifact: ArtifactRef
+    python: str | None = None
+    has_command: bool = False
+
+
+class BuildRecord(StageRecord):
+    """A release and how it came to be."""
+
+    STAGE: ClassVar[StageName] = StageName.BUILD
+
+    release: Release
+    read_back_digest: str
+    revision: str
+    built_tree: str
+    tested_tree: str
+    created_at: AwareDatetime
+    size: int = Field(ge=0, description="bytes")
+    file_count: int = Field(ge=0)
+    contents: tuple[str, ...] = Field(description="what is in it: wheel, sdist, tree, lock …")
+    lock_sha256: str | None = None
+
+    def headline(self) -> str:
+        """Return digest, size and contents."""
+        size = f"{self.size / 1024:.0f} KiB" if self.size < 1 << 20 else f"{self.size / (1 << 20):.1f} MiB"
+        return f"{self.release.digest[:19]} · {size} · {', '.join(self.contents)}"

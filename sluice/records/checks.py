@@ -1,0 +1,47 @@
+"""What a boundary says: one result a check."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from sluice.records.common import Frozen
+from sluice.states import CheckStatus, Severity, StageName
+
+
+class CheckResult(Frozen):
+    """The result of one contract check (one row of `quality_checks`)."""
+
+    code: str = Field(pattern=r"^[A-Z]\d{2}$")
+    name: str = Field(description="COMMIT_MISMATCH …")
+    severity: Severity
+    status: CheckStatus
+    expectation: str = Field(description="Great Expectations type, e.g. expect_column_values_to_be_between")
+    expected: str
+    observed: str
+    message: str = ""
+    next_step: str = ""
+
+    @property
+    def stops(self) -> bool:
+        """Tell whether this result stops the run."""
+        if self.status is CheckStatus.COULD_NOT_RUN:
+            return True
+        return self.status is CheckStatus.FAILED and self.severity is Severity.STOP
+
+
+class BoundaryReport(Frozen):
+    """All check results of one boundary; an empty report is a rejection, never a pass."""
+
+    boundary: StageName
+    results: tuple[CheckResult, ...]
+    seconds: float = Field(ge=0)
+
+    @property
+    def accepted(self) -> bool:
+        """Tell whether the record may be believed."""
+        return bool(self.results) and not any(result.stops for result in self.results)
+
+    @property
+    def stops(self) -> tuple[CheckResult, ...]:
+        """Return the results that stop the run, in the order of the contract."""
+        return tuple(result for result in self.results if result.stops)

@@ -1,0 +1,116 @@
+"""Records of deploy and rollback."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import AwareDatetime, Field
+
+from sluice.config.model import Environment
+from sluice.records.build import Release
+from sluice.records.common import Frozen, StageRecord
+from sluice.records.smoke import SmokeCheck
+from sluice.states import StageName
+
+
+class DeployRequest(Frozen):
+    """Put `release` into `environment` (by name, with its declaration)."""
+
+    environment: str
+    declaration: Environment
+    release: Release
+    vulnerabilities_scanned: bool = False
+
+
+class Replica(Frozen):
+    """One running copy of a release, as observed (not as asked for)."""
+
+    name: str
+    release_digest: str
+    pid: int | None
+    address: str
+    healthy: bool
+    restarts: int = Field(ge=0)
+    memory_limit_bytes: int | None = None
+    cpu_limit: float | None = None
+    limits_enforced: tuple[str, ...] = ()
+
+
+class Step(Frozen):
+    """One journaled step of a deploy or a rollback."""
+
+    ordinal: int
+    name: str
+    status: str  # done | failed | skipped
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+    detail: str = ""
+
+
+class DeployRecord(StageRecord):
+    """What serves now, read back after the switch."""
+
+    STAGE: ClassVar[StageName] = StageName.DEPLOY
+
+    deployment_id: str
+    environment: str
+    target: str
+    release: Release
+    previous: Release | None
+    changed: bool = Field(description="False: this release already served and was only verified")
+    running_digests: tuple[str, ...] = Field(description="distinct digests behind the proxy, as observed")
+    replicas_declared: int
+    replicas: tuple[Replica, ...]
+    address: str = Field(description="URL of the environment behind the proxy")
+    steps: tuple[Step, ...]
+
+    def headline(self) -> str:
+        """Return environment, digest, healthy replicas and address."""
+        healthy = sum(replica.healthy for replica in self.replicas)
+        how = "" if self.changed else " · already serving"
+        return (
+            f"{self.environment} ← {self.release.digest[:19]} · {healthy}/{self.replicas_declared} healthy · "
+            f"{self.address}{how}"
+        )
+
+
+class RollbackRequest(Frozen):
+    """Go back from `bad` in `environment`; `to` None chooses the last release that passed smoke there."""
+
+    environment: str
+    declaration: Environment
+    bad: Release | None
+    to_digest: str | None = None
+    reason: str
+    requested_by: str
+
+
+class RollbackRecord(StageRecord):
+    """How the environment was healed, and the proof that it is."""
+
+    STAGE: ClassVar[StageName] = StageName.ROLLBACK
+
+    rollback_id: str
+    environment: str
+    target: str
+    from_digest: str | None
+    release: Release | None = Field(description="the release that serves again; None when there was none to go to")
+    target_smoke_passed: bool = Field(description="the chosen release had passed smoke in this environment before")
+    target_present: bool
+    fenced: bool
+    running_digests: tuple[str, ...]
+    replicas_declared: int
+    replicas: tuple[Replica, ...]
+    address: str
+    validation: tuple[SmokeCheck, ...]
+    steps: tuple[Step, ...]
+    seconds_to_restore: float = Field(ge=0)
+
+    def headline(self) -> str:
+        """Return where the environment stands and how long it took."""
+        if self.release is None:
+            return f"{self.environment}: nothing to go back to · {self.reason}"
+        return (
+            f"{self.environment} → {self.release.digest[:19]} again · restored in {self.seconds_to_restore:.1f} s"
+            f"{' · bad release fenced' if self.fenced else ''}"
+        )

@@ -1,0 +1,157 @@
+"""Records of the test stage."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import AwareDatetime, Field
+
+from sluice.config.model import TestConfig
+from sluice.records.common import ArtifactRef, Frozen, SourceRef, StageRecord
+from sluice.states import StageName
+
+
+class Problem(Frozen):
+    """A report that could not be believed: code, and what was wrong where."""
+
+    code: str
+    message: str
+
+
+class TestCell(Frozen):
+    """One cell of the matrix: interpreter, environment axes and shard. `label` is unique in the run."""
+
+    __test__: ClassVar[bool] = False
+
+    label: str
+    python: str | None = None
+    env: dict[str, str] = Field(default_factory=dict)
+    shard: int = Field(default=1, ge=1)
+    shards: int = Field(default=1, ge=1)
+
+
+class TestRequest(Frozen):
+    """What one cell runs. `durations` maps a test id to its last accepted seconds, for the shards."""
+
+    __test__: ClassVar[bool] = False
+
+    source: SourceRef
+    config: TestConfig
+    cell: TestCell
+    durations: dict[str, float] = Field(default_factory=dict)
+
+
+class CoverageSummary(Frozen):
+    """Coverage of one execution; per file in the `coverage.csv` artifact.
+
+    `files` has the columns path, lines_valid, lines_covered, branches_valid, branches_covered, missing_lines.
+    """
+
+    lines_valid: int = Field(ge=0)
+    lines_covered: int = Field(ge=0)
+    branches_valid: int = Field(ge=0)
+    branches_covered: int = Field(ge=0)
+    files: ArtifactRef
+
+    @property
+    def line_rate(self) -> float | None:
+        """Return covered / valid lines, None when nothing was measured."""
+        return self.lines_covered / self.lines_valid if self.lines_valid else None
+
+
+class TestExecution(Frozen):
+    """One framework's run in one cell (one row of `test_executions`).
+
+    Counts come from the report's cases; `declared_*` are the report's own counters. `cases` is a CSV artifact, one row
+    a case: ordinal, suite, classname, name, file, line, status, duration_seconds, message, detail.
+    """
+
+    __test__: ClassVar[bool] = False
+
+    framework: str
+    framework_version: str = ""
+    cell: TestCell
+    command: tuple[str, ...]
+    exit_code: int
+    signal: int | None = None
+    timed_out: bool = False
+    out_of_memory: bool = False
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+    wall_seconds: float = Field(ge=0)
+    total: int = Field(ge=0)
+    passed: int = Field(ge=0)
+    failed: int = Field(ge=0)
+    errors: int = Field(ge=0)
+    skipped: int = Field(ge=0)
+    xfailed: int = Field(default=0, ge=0)
+    xpassed: int = Field(default=0, ge=0)
+    collected: int | None = None
+    declared_total: int | None = None
+    declared_failed: int | None = None
+    declared_errors: int | None = None
+    declared_skipped: int | None = None
+    duplicate_ids: tuple[str, ...] = ()
+    invalid_durations: int = 0
+    case_seconds: float = Field(default=0.0, ge=0)
+    report: ArtifactRef | None = None
+    report_problem: Problem | None = None
+    report_written_at: AwareDatetime | None = None
+    cases: ArtifactRef | None = None
+    coverage: CoverageSummary | None = None
+    coverage_problem: Problem | None = None
+    log: ArtifactRef | None = None
+    peak_memory_bytes: int = Field(default=0, ge=0)
+    cpu_seconds: float = Field(default=0.0, ge=0)
+    environment: dict[str, str] = Field(default_factory=dict, description="python, platform, lock digest …")
+
+    @property
+    def red(self) -> int:
+        """Number of cases that failed or errored."""
+        return self.failed + self.errors
+
+
+class FailedTest(Frozen):
+    """A red test as a person wants to see it first."""
+
+    id: str
+    status: str
+    message: str
+    detail: str = ""
+    cell: str = ""
+
+
+class TestRecord(StageRecord):
+    """All executions of the test stage, cells merged."""
+
+    __test__: ClassVar[bool] = False
+
+    STAGE: ClassVar[StageName] = StageName.TEST
+
+    commit: str
+    executions: tuple[TestExecution, ...]
+    failures: tuple[FailedTest, ...] = Field(default=(), description="at most 50, for reports")
+
+    @property
+    def total(self) -> int:
+        """Cases in all executions."""
+        return sum(execution.total for execution in self.executions)
+
+    @property
+    def red(self) -> int:
+        """Failed and errored cases in all executions."""
+        return sum(execution.red for execution in self.executions)
+
+    def headline(self) -> str:
+        """Return counts and coverage."""
+        if self.skipped:
+            return self.reason
+        passed = sum(e.passed + e.xfailed for e in self.executions)
+        skipped = sum(e.skipped for e in self.executions)
+        parts = [f"{passed} passed"]
+        parts += [f"{self.red} failed"] if self.red else []
+        parts += [f"{skipped} skipped"] if skipped else []
+        rates = [e.coverage.line_rate for e in self.executions if e.coverage and e.coverage.line_rate is not None]
+        parts += [f"coverage {min(rates):.0%}"] if rates else []
+        parts += [f"{len(self.executions)} executions"] if len(self.executions) > 1 else []
+        return " · ".join(parts)

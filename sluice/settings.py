@@ -1,0 +1,149 @@
+"""Where Sluice keeps its state and which outside parts replace the embedded ones."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Home:
+    """The one directory that holds all of Sluice's state; every path in it has its name here.
+
+    Args:
+        root: absolute path; made with mode 0700 by :meth:`make`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def make(self) -> Home:
+        """Create the directory tree, readable by its owner only; return self."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.artifacts, self.mirrors, self.workspaces, self.environments, self.releases):
+            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.runs, self.service_logs, self.secrets, self.cache, self.results):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.secrets.chmod(0o700)
+        return self
+
+    @property
+    def artifacts(self) -> Path:
+        """Content-addressed files: `artifacts/ab/<sha256>`."""
+        return self.root / "artifacts"
+
+    @property
+    def mirrors(self) -> Path:
+        """Bare git mirrors, one a repository."""
+        return self.root / "mirrors"
+
+    @property
+    def workspaces(self) -> Path:
+        """Clean checkouts, `workspaces/<run id>/<stage>`; removed when the run ends."""
+        return self.root / "workspaces"
+
+    @property
+    def environments(self) -> Path:
+        """Cached Python environments, by the digest of their inputs."""
+        return self.root / "environments"
+
+    @property
+    def releases(self) -> Path:
+        """Unpacked releases of the process target: `releases/<digest>`."""
+        return self.root / "releases"
+
+    @property
+    def runs(self) -> Path:
+        """Logs of runs: `runs/<run id>/<stage>.log`."""
+        return self.root / "runs"
+
+    @property
+    def results(self) -> Path:
+        """Prefect's persisted task results."""
+        return self.root / "results"
+
+    @property
+    def service_logs(self) -> Path:
+        """Logs of the services that `sluice up` starts."""
+        return self.root / "logs"
+
+    @property
+    def secrets(self) -> Path:
+        """Generated secrets (Prefect's auth string, keys), mode 0600 each."""
+        return self.root / "secrets"
+
+    @property
+    def cache(self) -> Path:
+        """Caches of outside tools; safe to delete while nothing runs."""
+        return self.root / "cache"
+
+    @property
+    def postgres(self) -> Path:
+        """Data directory of the embedded Postgres."""
+        return self.root / "postgres"
+
+    @property
+    def prefect(self) -> Path:
+        """PREFECT_HOME of the embedded Prefect."""
+        return self.root / "prefect"
+
+    @property
+    def caddy(self) -> Path:
+        """Configuration and state of the embedded proxy."""
+        return self.root / "caddy"
+
+    @property
+    def supervisor(self) -> Path:
+        """Configuration, socket and included programs of the process manager."""
+        return self.root / "supervisor"
+
+    @property
+    def services_file(self) -> Path:
+        """`services.json`: addresses chosen at the first `sluice up`."""
+        return self.root / "services.json"
+
+    def run_logs(self, run_id: str) -> Path:
+        """Return the folder that holds the stage logs of run `run_id`."""
+        return self.runs / run_id
+
+
+class Settings(BaseSettings):
+    """Settings from the environment; each can be left out.
+
+    `SLUICE_<NAME>` sets a field (`SLUICE_HOME`, `SLUICE_DATABASE_URL`, `SLUICE_TOOL_TRIVY` …).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SLUICE_", extra="ignore", frozen=True)
+
+    home_path: Path = Field(
+        default_factory=lambda: platformdirs.user_state_path("sluice"),
+        validation_alias="SLUICE_HOME",
+        description="Directory of all state; default: the XDG state directory.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="Outside Postgres for Sluice's tables (postgresql://…); default: embedded."
+    )
+    prefect_api_url: str | None = Field(
+        default=None,
+        validation_alias="PREFECT_API_URL",
+        description="Outside Prefect server; default: the embedded one.",
+    )
+    prefect_auth: SecretStr | None = Field(default=None, validation_alias="PREFECT_API_AUTH_STRING")
+    postgres_port: int | None = Field(default=None, ge=1, le=65535, description="Port of the embedded Postgres.")
+    prefect_port: int | None = Field(default=None, ge=1, le=65535, description="Port of the embedded Prefect server.")
+    caddy_port: int | None = Field(default=None, ge=1, le=65535, description="Port of the proxy's admin API.")
+    trivy_db: str | None = Field(
+        default=None,
+        description="Vulnerability data: a directory with trivy.db and metadata.json, or an OCI repository.",
+    )
+    trivy_db_max_age_days: float = Field(default=7.0, gt=0, description="Older vulnerability data is stale (S01).")
+    work_pool: str = Field(default="sluice", description="Prefect work pool that runs the pipeline.")
+    allow_file_remotes: bool = Field(default=True, description="Allow git remotes that are local paths.")
+
+    @cached_property
+    def home(self) -> Home:
+        """Return the state directory as an absolute :class:`Home`."""
+        return Home(self.home_path.expanduser().absolute())
