@@ -43,6 +43,7 @@ class StageContext(Frozen):
     project: str
     stage: StageName
     home: str
+    fresh: bool = Field(default=False, description="reuse no earlier result")
 
 
 class SourceRef(Frozen):

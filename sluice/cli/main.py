@@ -1,0 +1,84 @@
+"""The `sluice` command: the place where errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import traceback
+from importlib import import_module
+
+import click
+import typer
+
+from sluice import __version__
+from sluice.errors import Exit, SluiceError
+
+GROUPS = ("services", "configuration", "runs", "demo")
+
+app = typer.Typer(
+    name="sluice",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Self-hosted CI/CD that cannot be fooled: a contract at every stage boundary.
+
+    [bold]Start here[/bold]: `sluice up` starts the services, `sluice run` in a repository takes its current branch
+    through the pipeline, `sluice report` explains the last run.""",
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
+) -> None:
+    """Hold what is common to all commands."""
+    if version:
+        typer.echo(f"sluice {__version__}")
+        raise typer.Exit
+
+
+for group in GROUPS:
+    import_module(f"sluice.cli.{group}").register(app)
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code (docs/errors.md)."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """Run the command line `words`; return its exit code, having printed errors to standard error."""
+    try:
+        result = app(words, standalone_mode=False)
+    except SluiceError as error:
+        typer.secho(str(error), fg=typer.colors.RED, err=True)
+        return int(error.exit_code)
+    except click.exceptions.Exit as ended:
+        return int(ended.exit_code)
+    except click.ClickException as error:
+        error.show()
+        return int(Exit.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        typer.echo("Stopped.", err=True)
+        return int(Exit.CANCELLED)
+    except BrokenPipeError:
+        return int(Exit.GREEN)  # the reader of a pipe went away, as `head` does
+    except Exception:  # broad: the last place where a bug can be told with what is needed to mend it
+        _tell_bug()
+        return int(Exit.BUG)
+    return result if isinstance(result, int) else int(Exit.GREEN)
+
+
+def _tell_bug() -> None:
+    traceback.print_exc()
+    typer.secho(
+        f"BUG: this is a bug in Sluice {__version__} (Python {platform.python_version()}, {platform.platform()}). "
+        "Nothing that was recorded is lost. Please report it with the lines above.",
+        fg=typer.colors.RED,
+        err=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
