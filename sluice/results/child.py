@@ -1,0 +1,97 @@
+"""Parses reports inside limits: `python -I -S child.py REQUEST.json RESULT.json`.
+
+Runs as a bare script with the standard library only. The limits hold for this process alone, whatever the file does
+to the parser; the parent reads nothing of the file itself.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+MEMORY = 512 << 20  # bytes of address space
+CPU_SECONDS = 60
+FILE_BYTES = 2 << 30  # the largest file that it may write
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def junit(request: dict[str, Any]) -> dict[str, Any]:
+    """Read JUnit files into one `cases.csv`; return the tally and the declared counters (drift: declared - actual)."""
+    from sluice.results.cases import CaseWriter
+    from sluice.results.counters import Level
+    from sluice.results.junit import read_junit
+
+    whole = Level()
+    properties: dict[str, str] = {}
+    timestamps = []
+    with Path(request["rows"]).open("w", encoding="utf-8", newline="", buffering=1 << 20) as file:
+        writer = CaseWriter(file, frozenset(request.get("xpassed", ())))
+        for path in request["files"]:
+            with _naming(request, path):
+                document = read_junit(Path(path), writer, merge_repeats=bool(request.get("merge_repeats")))
+            whole.take(document.level)
+            properties |= document.properties
+            timestamps.append(document.timestamp)
+    drift = {name: whole.inner_drift[name] for name in whole.inner_drift} if whole.declares else None
+    tally = asdict(writer.tally)
+    return {**tally, "drift": drift, "elements": whole.inner, "properties": properties, "timestamps": timestamps}
+
+
+def coverage(request: dict[str, Any]) -> dict[str, Any]:
+    """Read one coverage report into `coverage.csv`; return its totals."""
+    from sluice.results.coverage_formats import read_coverage
+    from sluice.results.coverage_rows import CoverageWriter
+
+    (path,) = request["files"]
+    with Path(request["rows"]).open("w", encoding="utf-8", newline="", buffering=1 << 20) as file:
+        writer = CoverageWriter(file, request.get("root", ""))
+        with _naming(request, path):
+            read_coverage(Path(path), writer)
+        return asdict(writer.totals())
+
+
+class _naming:  # noqa: N801 - reads as a verb in `with`
+    """Puts the report's own name in front of what is wrong with it."""
+
+    def __init__(self, request: dict[str, Any], path: str) -> None:
+        self._name = request.get("names", {}).get(path, Path(path).name)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        from sluice.results.problems import ReportError
+
+        if isinstance(error, ReportError):
+            raise ReportError(error.code, f"{self._name}: {error.message}") from error
+
+
+def main(request_path: str, result_path: str) -> None:
+    """Do what the request says; a problem with the report is a result, not a failure of this program."""
+    _limit()
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from sluice.results.problems import ReportError
+
+    request = json.loads(Path(request_path).read_text(encoding="utf-8"))
+    result: dict[str, Any]
+    try:
+        result = {"junit": junit, "coverage": coverage}[request["kind"]](request)
+    except ReportError as error:
+        result = {"problem": {"code": error.code, "message": error.message}}
+    except (MemoryError, RecursionError):
+        result = {"problem": {"code": "REPORT_LIMIT", "message": f"needs more than {MEMORY >> 20} MiB to be read"}}
+    Path(result_path).write_text(json.dumps(result), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

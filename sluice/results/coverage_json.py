@@ -1,0 +1,45 @@
+"""The JSON report of coverage.py (`coverage json`)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sluice.results.coverage_rows import CoverageWriter, FileCoverage
+from sluice.results.problems import ReportError, shown
+
+
+def read_coverage_json(path: Path, writer: CoverageWriter) -> None:
+    """Read the report; ReportError `COVERAGE_FORMAT` or `COVERAGE_RANGE`."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ReportError("COVERAGE_FORMAT", f"no JSON: {shown(str(error))}") from error
+    files = document.get("files") if isinstance(document, dict) else None
+    if not isinstance(files, dict):
+        raise ReportError("COVERAGE_FORMAT", "JSON without the object `files` of coverage.py")
+    for name, entry in files.items():
+        writer.add(_file(str(name), entry))
+
+
+def _file(name: str, entry: Any) -> FileCoverage:
+    summary = entry.get("summary") if isinstance(entry, dict) else None
+    if not isinstance(summary, dict):
+        raise ReportError("COVERAGE_FORMAT", f"file {shown(name)} has no summary")
+    valid = _number(summary, "num_statements", name)
+    covered = _number(summary, "covered_lines", name)
+    branches = _number(summary, "num_branches", name) if "num_branches" in summary else 0
+    taken = _number(summary, "covered_branches", name) if "covered_branches" in summary else 0
+    if covered > valid or taken > branches:
+        raise ReportError("COVERAGE_RANGE", f"file {shown(name)} covers more than it has")
+    missing = entry.get("missing_lines")
+    lines = [line for line in missing if isinstance(line, int)] if isinstance(missing, list) else []
+    return FileCoverage(name, valid, covered, branches, taken, lines)
+
+
+def _number(summary: dict[str, Any], key: str, name: str) -> int:
+    value = summary.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ReportError("COVERAGE_RANGE", f"{key} of {shown(name)} is {shown(str(value))}, not a count")
+    return value
