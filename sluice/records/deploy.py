@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import AwareDatetime, Field
 
-from sluice.config.model import Environment
+from sluice.config.model import Environment, Service, SmokeConfig
 from sluice.records.build import Release
 from sluice.records.common import Frozen, StageRecord
 from sluice.records.smoke import SmokeCheck
@@ -14,11 +14,16 @@ from sluice.states import StageName
 
 
 class DeployRequest(Frozen):
-    """Put `release` into `environment` (by name, with its declaration)."""
+    """Put `release` into `environment` (by name, with its declaration).
+
+    `service` says how it is started (None is refused); `smoke` is kept with the release for a later rollback to it.
+    """
 
     environment: str
     declaration: Environment
     release: Release
+    service: Service | None = None
+    smoke: SmokeConfig = SmokeConfig()
     vulnerabilities_scanned: bool = False
 
 
@@ -48,7 +53,11 @@ class Step(Frozen):
 
 
 class DeployRecord(StageRecord):
-    """What serves now, read back after the switch."""
+    """A release that is up and healthy in an environment, as observed.
+
+    A new release first stands on its `candidate_address`, behind the proxy and apart from the users; it gets their
+    requests (`address`) when its smoke test was accepted: `sluice.stages.deploy.finish` returns the record of that.
+    """
 
     STAGE: ClassVar[StageName] = StageName.DEPLOY
 
@@ -62,7 +71,15 @@ class DeployRecord(StageRecord):
     replicas_declared: int
     replicas: tuple[Replica, ...]
     address: str = Field(description="URL of the environment behind the proxy")
+    candidate_address: str | None = Field(
+        default=None, description="URL of the new release alone, until it takes over; None: it serves at `address`"
+    )
     steps: tuple[Step, ...]
+
+    @property
+    def smoke_address(self) -> str:
+        """URL at which the smoke test finds this release."""
+        return self.candidate_address or self.address
 
     def headline(self) -> str:
         """Return environment, digest, healthy replicas and address."""
@@ -75,10 +92,15 @@ class DeployRecord(StageRecord):
 
 
 class RollbackRequest(Frozen):
-    """Go back from `bad` in `environment`; `to` None chooses the last release that passed smoke there."""
+    """Go back from `bad` in `environment`; `to_digest` None chooses the last release that passed smoke there.
+
+    `bad` None: whatever serves now. `service` and `smoke` count for a release that was kept without its own.
+    """
 
     environment: str
     declaration: Environment
+    service: Service | None = None
+    smoke: SmokeConfig = SmokeConfig()
     bad: Release | None
     to_digest: str | None = None
     reason: str

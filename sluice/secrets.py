@@ -1,0 +1,121 @@
+"""Secret references of `sluice.yaml` and the values behind them: `env:NAME`, `file:/path`, `block:NAME`.
+
+A value lives in the replica's own environment file (mode 0600) and nowhere else: no record, no log, no command line.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from sluice.errors import DeployRefusedError
+
+_PLACEHOLDER = re.compile(r"(?:change[-_ ]?me|replace[-_ ]?me|placeholder|todo|fixme|<[^<>]*>)", re.IGNORECASE)
+_UNEXPANDED = re.compile(r"\$\{[^}]*\}|\{\{[^}]*\}\}")
+_SIZE_LIMIT = 64 * 1024  # bytes of one value
+
+
+class SecretError(DeployRefusedError):
+    """A secret reference leads nowhere."""
+
+    code = "SECRET_MISSING"
+
+
+class PlaceholderError(DeployRefusedError):
+    """A variable was never filled in (D03)."""
+
+    code = "CONFIG_PLACEHOLDER"
+
+
+def resolve(references: Mapping[str, str], where: str) -> dict[str, str]:
+    """Return variable → value for references such as `{"TOKEN": "env:TOKEN"}`.
+
+    Args:
+        references: variable → `env:NAME`, `file:/absolute/path` or `block:NAME` (a Prefect Secret block).
+        where: names the section in errors, e.g. `environments.staging.secrets`.
+
+    Raises:
+        SecretError: a reference is malformed, or there is nothing behind it.
+    """
+    return {variable: _value(reference, f"{where}.{variable}") for variable, reference in references.items()}
+
+
+def refuse_placeholders(values: Mapping[str, str], where: str) -> None:
+    """Refuse values that were never filled in; the value itself is not shown.
+
+    Raises:
+        PlaceholderError: empty, `changeme` and the like, or an unexpanded `${…}`.
+    """
+    for variable, value in values.items():
+        problem = placeholder(value)
+        if problem:
+            raise PlaceholderError(
+                f"variable {variable} is {problem}",
+                where=f"{where}.{variable}",
+                allowed="a real value",
+                next_step="Give it a value, or remove the variable, and run again.",
+            )
+
+
+def placeholder(value: str) -> str:
+    """Return what makes `value` a placeholder, in words; empty when it is a real value."""
+    if not value.strip():
+        return "empty"
+    if _PLACEHOLDER.fullmatch(value.strip()):
+        return "a placeholder"
+    return "an unexpanded reference" if _UNEXPANDED.search(value) else ""
+
+
+def _value(reference: str, where: str) -> str:
+    kind, _, rest = reference.partition(":")
+    if kind == "env" and rest:
+        return _from_environment(rest, where)
+    if kind == "file" and rest.startswith("/"):
+        return _from_file(Path(rest), where)
+    if kind == "block" and rest:
+        return _from_block(rest, where)
+    raise SecretError(
+        "a secret is a reference, not a value",
+        code="SECRET_REFERENCE",
+        where=where,
+        allowed="env:NAME, file:/absolute/path or block:NAME",
+        next_step="Put the value into an environment variable, a file or a Prefect Secret block, and refer to it.",
+    )
+
+
+def _from_environment(name: str, where: str) -> str:
+    value = os.environ.get(name)
+    if value is None:
+        raise SecretError(
+            f"environment variable {name} is not set where the run works",
+            where=where,
+            next_step=f"Set {name} for the worker (`{name}=… sluice up`), or use file: or block:.",
+        )
+    return value
+
+
+def _from_file(path: Path, where: str) -> str:
+    try:
+        if path.stat().st_size > _SIZE_LIMIT:
+            raise SecretError(f"file {path} is too large for a secret", where=where, allowed="at most 64 KiB")
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SecretError(
+            f"file {path} cannot be read: {reason}", where=where, next_step="Put the file there."
+        ) from error
+
+
+def _from_block(name: str, where: str) -> str:
+    from prefect.blocks.system import Secret  # only who refers to a block waits for its import
+
+    try:
+        return str(Secret.load(name).get())  # type: ignore[union-attr]
+    except ValueError as error:  # Prefect's way to say that there is no such block
+        raise SecretError(
+            f"Prefect has no Secret block {name}",
+            where=where,
+            next_step=f"Make it in the Prefect UI: Blocks, Secret, name {name}.",
+        ) from error

@@ -1,0 +1,142 @@
+"""What a target offers: how a release runs in an environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import AwareDatetime
+
+from sluice.config.model import Environment, Service
+from sluice.errors import DeployFailedError
+from sluice.records.build import Release
+from sluice.records.common import Frozen
+from sluice.records.deploy import Replica
+
+
+class ReplicaFailedError(DeployFailedError):
+    """A new replica ended, or never answered; its last log lines are in the message."""
+
+    code = "REPLICA_FAILED"
+    next_step = "The release before it still serves. Mend the service, then run again."
+
+
+class PortTakenError(ReplicaFailedError):
+    """Another program took a replica's port first: starting again with other ports may help."""
+
+    code = "REPLICA_PORT_TAKEN"
+
+
+class ReplicaSet(Frozen):
+    """All replicas of one release in one environment, started by one deployment.
+
+    `ports` has one port a replica; `configuration` is a digest of everything but the release that they started with.
+    """
+
+    group: str
+    project: str
+    environment: str
+    deployment_id: str
+    release: Release
+    service: Service
+    declaration: Environment
+    configuration: str
+    path: str
+    ports: tuple[int, ...]
+    started_at: AwareDatetime
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """`host:port` of each replica, for the proxy."""
+        return tuple(f"127.0.0.1:{port}" for port in self.ports)
+
+    def program(self, number: int) -> str:
+        """Return the name of replica `number`, counted from 1."""
+        return f"{self.group}-{number}"
+
+
+class Program(Frozen):
+    """One program of the process manager: started with it, and again when it ends.
+
+    `stop_seconds` lie between TERM and KILL to its whole process group; output and errors go to `log`.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    directory: Path
+    log: Path
+    stop_seconds: float
+
+
+class ProgramState(Protocol):
+    """A program as the process manager sees it."""
+
+    @property
+    def name(self) -> str:
+        """Name of the program."""
+
+    @property
+    def group(self) -> str:
+        """Name of its group."""
+
+    @property
+    def state(self) -> str:
+        """STARTING, RUNNING, BACKOFF, EXITED, FATAL …"""
+
+    @property
+    def pid(self) -> int | None:
+        """Process id; None or 0 when it does not run."""
+
+
+class ProcessManager(Protocol):
+    """What the target `process` asks of `sluice.tools.supervisor.Supervisor`."""
+
+    def add_group(self, name: str, programs: Sequence[Program]) -> None:
+        """Write down and start a group of programs."""
+
+    def remove_group(self, name: str) -> None:
+        """Stop and forget a group; nothing happens when there is none."""
+
+    def processes(self) -> Sequence[ProgramState]:
+        """Return all programs of all groups."""
+
+
+class Launch(Frozen):
+    """What to start: the release with all that its replicas need, secrets aside."""
+
+    project: str
+    environment: str
+    deployment_id: str
+    attempt: int = 1
+    release: Release
+    service: Service
+    declaration: Environment
+    path: str
+    python: str | None
+
+
+class Target(Protocol):
+    """Starts, observes and removes replicas; sending requests to them is the proxy's part."""
+
+    name: str
+
+    def start(self, launch: Launch, secrets: Mapping[str, str]) -> ReplicaSet:
+        """Start all replicas aside; returns before they answer."""
+
+    def wait_healthy(self, replicas: ReplicaSet) -> tuple[Replica, ...]:
+        """Return the replicas once each answers 200 on the health path.
+
+        Raises:
+            PortTakenError: a replica could not listen because another program does.
+            ReplicaFailedError: one ended, or did not answer within `service.start_timeout`.
+        """
+
+    def observe(self, replicas: ReplicaSet) -> tuple[Replica, ...]:
+        """Return the replicas as they are now: pid, release and limits are read from the running process."""
+
+    def sets(self, project: str, environment: str) -> tuple[ReplicaSet, ...]:
+        """Return every set that this environment has, half-made ones included, oldest first."""
+
+    def remove(self, replicas: ReplicaSet) -> None:
+        """Stop all replicas and forget them; nothing happens when they are gone already."""

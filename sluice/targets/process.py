@@ -1,0 +1,227 @@
+"""The target `process`: each replica is a program of the process manager, with limits, behind the proxy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sluice import limits
+from sluice.records.deploy import Replica
+from sluice.settings import Home
+from sluice.stages.workplace import now
+from sluice.targets.base import (
+    Launch,
+    PortTakenError,
+    ProcessManager,
+    Program,
+    ProgramState,
+    ReplicaFailedError,
+    ReplicaSet,
+)
+from sluice.targets.ports import free_ports, is_free
+from sluice.targets.replica import answers, command_of, configuration_of, environment_of, listens, release_digest
+
+POLL_SECONDS = 0.1
+TAIL_LINES = 15
+TAIL_BYTES = 16 * 1024
+KEPT_LOGS = 10  # sets of replicas whose logs stay after they are gone
+ENDED = ("BACKOFF", "EXITED", "FATAL", "UNKNOWN")
+
+
+class ProcessTarget:
+    """Replicas as programs of one supervisord; what was started is described in `home/apps/<project>/<environment>`."""
+
+    name = "process"
+
+    def __init__(self, home: Home, supervisor: ProcessManager) -> None:
+        self.home = home
+        self.supervisor = supervisor
+        self._tag = hashlib.sha256(str(home.root).encode()).hexdigest()[:8]  # several homes share one kernel
+
+    def start(self, launch: Launch, secrets: Mapping[str, str]) -> ReplicaSet:
+        """Start all replicas aside; returns before they answer."""
+        replicas = self._describe(launch, secrets)
+        folder = self._folder(replicas)
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        self._logs(replicas).mkdir(parents=True, exist_ok=True)
+        for number, port in enumerate(replicas.ports, start=1):
+            _write_private(folder / f"{number}.environment", json.dumps(environment_of(launch, secrets, port)))
+        _write_private(folder / "set.json", replicas.model_dump_json())
+        programs = [self._program(launch, replicas, n, p) for n, p in enumerate(replicas.ports, start=1)]
+        self.supervisor.add_group(replicas.group, programs)
+        return replicas
+
+    def wait_healthy(self, replicas: ReplicaSet) -> tuple[Replica, ...]:
+        """Return the replicas once each answers 200 on the health path; see :class:`Target` for errors."""
+        deadline = time.monotonic() + replicas.service.start_timeout
+        while True:
+            states = self._states(replicas)
+            self._refuse_ended(replicas, states)
+            seen = self.observe(replicas)
+            if all(replica.healthy for replica in seen):
+                return seen
+            if time.monotonic() > deadline:
+                raise self._never_healthy(replicas, seen)
+            time.sleep(POLL_SECONDS)
+
+    def observe(self, replicas: ReplicaSet) -> tuple[Replica, ...]:
+        """Return the replicas as they are now, each read from its process, the kernel and its own answer."""
+        states = self._states(replicas)
+        with ThreadPoolExecutor(max_workers=min(8, len(replicas.ports))) as pool:
+            numbers = range(1, len(replicas.ports) + 1)
+            return tuple(pool.map(lambda n: self._replica(replicas, n, states.get(replicas.program(n))), numbers))
+
+    def sets(self, project: str, environment: str) -> tuple[ReplicaSet, ...]:
+        """Return every set that was started here and not removed, oldest first."""
+        found = [self._read(folder) for folder in (self.home.root / "apps" / project / environment).glob("*/")]
+        return tuple(sorted(filter(None, found), key=lambda replicas: replicas.started_at))
+
+    def remove(self, replicas: ReplicaSet) -> None:
+        """Stop all replicas (TERM, then KILL after `stop_timeout`), free their limits, forget their secrets."""
+        self.supervisor.remove_group(replicas.group)
+        for number in range(1, len(replicas.ports) + 1):
+            limits.remove(self._cgroup(replicas, number))
+        shutil.rmtree(self._folder(replicas), ignore_errors=True)
+        self._forget_old_logs(replicas)
+
+    def tail(self, replicas: ReplicaSet, number: int, lines: int = TAIL_LINES) -> str:
+        """Return the last lines that replica `number` printed."""
+        path = self._log(replicas, number)
+        if not path.exists():
+            return ""
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
+
+    def _describe(self, launch: Launch, secrets: Mapping[str, str]) -> ReplicaSet:
+        taken = {port for known in self._all_sets() for port in known.ports}
+        again = f"-{launch.attempt}" if launch.attempt > 1 else ""
+        name = f"app-{launch.project}-{launch.environment}-{launch.release.digest[7:19]}"
+        return ReplicaSet(
+            group=f"{name}-{launch.deployment_id[:8]}{again}",
+            ports=free_ports(launch.declaration.replicas, taken),
+            configuration=configuration_of(launch, secrets),
+            started_at=now(),
+            **launch.model_dump(exclude={"attempt", "python"}),
+        )
+
+    def _program(self, launch: Launch, replicas: ReplicaSet, number: int, port: int) -> Program:
+        folder = self._folder(replicas)
+        words = limits.wrap(
+            command_of(launch, port),
+            memory_bytes=launch.declaration.memory,
+            cpus=launch.declaration.cpu,
+            name=self._cgroup(replicas, number),
+            env_file=folder / f"{number}.environment",
+            starts_file=folder / f"{number}.starts",
+            die_with_parent=True,
+        )
+        return Program(
+            name=replicas.program(number),
+            command=tuple(words),
+            directory=Path(launch.path),
+            log=self._log(replicas, number),
+            stop_seconds=launch.service.stop_timeout,
+        )
+
+    def _states(self, replicas: ReplicaSet) -> dict[str, ProgramState]:
+        return {state.name: state for state in self.supervisor.processes() if state.group == replicas.group}
+
+    def _replica(self, replicas: ReplicaSet, number: int, state: ProgramState | None) -> Replica:
+        port = replicas.ports[number - 1]
+        cgroup = self._cgroup(replicas, number)
+        pid = state.pid if state is not None and state.pid else None
+        healthy = pid is not None and listens(pid, port) and not answers(port, replicas.service.health)
+        return Replica(
+            name=replicas.program(number),
+            release_digest=release_digest(pid, replicas) if pid else "",
+            pid=pid,
+            address=f"127.0.0.1:{port}",
+            healthy=healthy,
+            restarts=self._restarts(replicas, number),
+            memory_limit_bytes=limits.memory_limit(cgroup, pid),
+            cpu_limit=limits.cpu_limit(cgroup),
+            limits_enforced=limits.enforced(cgroup, pid) if pid else (),
+        )
+
+    def _restarts(self, replicas: ReplicaSet, number: int) -> int:
+        starts = self._folder(replicas) / f"{number}.starts"
+        return max(0, len(starts.read_bytes()) - 1) if starts.exists() else 0
+
+    def _refuse_ended(self, replicas: ReplicaSet, states: Mapping[str, ProgramState]) -> None:
+        for number, port in enumerate(replicas.ports, start=1):
+            state = states.get(replicas.program(number))
+            if state is not None and state.state not in ENDED and self._restarts(replicas, number) == 0:
+                continue
+            memory = replicas.declaration.memory
+            killed = limits.oom_killed(self._cgroup(replicas, number))
+            how = f"was killed: out of memory (limit {memory >> 20} MiB)" if killed else "ended"
+            error = ReplicaFailedError if is_free(port) else PortTakenError
+            raise error(
+                f"replica {number} of {replicas.release.digest[:19]} {how} before it was healthy",
+                code="OUT_OF_MEMORY" if killed else None,
+                where=str(self._log(replicas, number)),
+                next_step=f"{ReplicaFailedError.next_step} Its last lines:\n{self.tail(replicas, number)}",
+            )
+
+    def _never_healthy(self, replicas: ReplicaSet, seen: tuple[Replica, ...]) -> ReplicaFailedError:
+        number = next(n for n, replica in enumerate(seen, start=1) if not replica.healthy)
+        port, pid = replicas.ports[number - 1], seen[number - 1].pid
+        waited = f"{replicas.service.start_timeout:g} s"
+        if pid is not None and not listens(pid, port) and not is_free(port):
+            return PortTakenError(f"port {port} of replica {number} is held by another program after {waited}")
+        came = answers(port, replicas.service.health) or "it turned healthy too late"
+        return ReplicaFailedError(
+            f"replica {number} of {replicas.release.digest[:19]} was not healthy within {waited}",
+            code="NEVER_HEALTHY",
+            where=f"GET http://127.0.0.1:{port}{replicas.service.health}",
+            found=came,
+            allowed="status 200",
+            next_step=f"{ReplicaFailedError.next_step} Its last lines:\n{self.tail(replicas, number)}",
+        )
+
+    def _all_sets(self) -> list[ReplicaSet]:
+        found = [self._read(folder) for folder in (self.home.root / "apps").glob("*/*/*/")]
+        return [replicas for replicas in found if replicas is not None]
+
+    def _read(self, folder: Path) -> ReplicaSet | None:
+        """Return the set described in `folder`; one that was never fully described was never started either."""
+        try:
+            return ReplicaSet.model_validate_json((folder / "set.json").read_text())
+        except (OSError, ValidationError):
+            return None
+
+    def _cgroup(self, replicas: ReplicaSet, number: int) -> str:
+        return f"{self._tag}-{replicas.program(number)}"
+
+    def _folder(self, replicas: ReplicaSet) -> Path:
+        return self.home.root / "apps" / replicas.project / replicas.environment / replicas.group
+
+    def _logs(self, replicas: ReplicaSet) -> Path:
+        return self.home.service_logs / "apps" / replicas.project / replicas.environment / replicas.group
+
+    def _log(self, replicas: ReplicaSet, number: int) -> Path:
+        return self._logs(replicas) / f"{number}.log"
+
+    def _forget_old_logs(self, replicas: ReplicaSet) -> None:
+        folders = sorted(self._logs(replicas).parent.glob("*/"), key=lambda path: path.stat().st_mtime)
+        for folder in folders[:-KEPT_LOGS]:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file of mode 0600 so that it is whole or not there."""
+    new = path.with_suffix(".new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)

@@ -1,0 +1,100 @@
+"""One replica: what it starts with, and what can be seen of it while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+import psutil
+
+from sluice.targets.base import Launch, ReplicaSet
+
+INHERITED = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PROBE_SECONDS = 2.0
+
+
+def environment_of(launch: Launch, secrets: Mapping[str, str], port: int) -> dict[str, str]:
+    """Return the whole environment of a replica; nothing of ours but a locale and a home is handed on."""
+    venv = [str(Path(launch.python).parent)] if launch.python else []
+    return {
+        **{name: os.environ[name] for name in INHERITED if name in os.environ},
+        "PATH": os.pathsep.join([*venv, SYSTEM_PATH]),
+        "PYTHONUNBUFFERED": "1",  # the last lines of a replica that dies must be in its log
+        "PYTHONDONTWRITEBYTECODE": "1",  # replicas share the unpacked release and leave it as it is
+        **launch.declaration.variables,
+        **secrets,
+        "SLUICE_COMMIT": launch.release.commit,
+        "SLUICE_RELEASE": launch.release.digest,
+        "SLUICE_VERSION": launch.release.version,
+        "SLUICE_ENVIRONMENT": launch.environment,
+        launch.service.port_variable: str(port),
+    }
+
+
+def command_of(launch: Launch, port: int) -> list[str]:
+    """Return the words of the service's command with `{port}` replaced."""
+    return [word.replace("{port}", str(port)) for word in launch.service.command]
+
+
+def configuration_of(launch: Launch, secrets: Mapping[str, str]) -> str:
+    """Return a digest of command, variables, limits and secrets: it changes when a new start would differ.
+
+    Secrets go in keyed by one another, so that no single weak one can be guessed from the digest.
+    """
+    declared = {
+        "service": launch.service.model_dump(mode="json"),
+        "declaration": launch.declaration.model_dump(mode="json", exclude={"smoke", "protected"}),
+    }
+    key = json.dumps(dict(sorted(secrets.items()))).encode()
+    return hmac.new(key, json.dumps(declared, sort_keys=True).encode(), hashlib.sha256).hexdigest()
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """Return process `pid` and all its descendants; empty when it is gone."""
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def listens(pid: int, port: int) -> bool:
+    """Tell whether process `pid` or a descendant is who listens on `port` (another program there proves nothing)."""
+    for process in family(pid):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            for connection in process.net_connections(kind="tcp"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                    return True
+    return False
+
+
+def answers(port: int, health: str) -> str:
+    """Return "" when `health` answers 200 on `port`, else what came instead."""
+    try:
+        with httpx.Client(trust_env=False, timeout=PROBE_SECONDS) as client:
+            status = client.get(f"http://127.0.0.1:{port}{health}").status_code
+    except httpx.HTTPError as error:
+        return type(error).__name__
+    return "" if status == 200 else f"status {status}"
+
+
+def release_digest(pid: int, replicas: ReplicaSet) -> str:
+    """Return the digest of the release that process `pid` runs, read from the process; "" when it cannot be told.
+
+    A process may have overwritten its environment (setproctitle does); its working directory then tells.
+    """
+    for process in family(pid):
+        with contextlib.suppress(psutil.Error):
+            digest = process.environ().get("SLUICE_RELEASE", "")
+            if digest:
+                return digest
+            if process.cwd() == replicas.path:
+                return replicas.release.digest
+    return ""
