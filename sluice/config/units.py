@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>Ki|Mi|Gi|k|M|G)?")
+LONGEST = 30 * 86400.0  # seconds; beyond it no operating system timer is sure
+LARGEST = 2**60  # bytes
 _BYTES = {None: 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
@@ -32,13 +34,16 @@ def parse_size(value: object) -> int:
     match = _SIZE.fullmatch(str(value).strip())
     if match is None:
         raise ValueError("a size is a number of bytes or text like 512Mi, 1Gi")
-    return int(float(match["number"]) * _BYTES[match["unit"]])
+    size = float(match["number"]) * _BYTES[match["unit"]]
+    if size > LARGEST:  # float("9" * 400) is infinite, which int() refuses by OverflowError
+        raise ValueError("a size is at most 1 EiB")
+    return int(size)
 
 
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
-    Field(gt=0, allow_inf_nan=False),
+    Field(gt=0, le=LONGEST, allow_inf_nan=False),
     WithJsonSchema(
         {
             "anyOf": [
@@ -48,7 +53,7 @@ Duration = Annotated[
         }
     ),
 ]
-"""Seconds, more than zero."""
+"""Seconds: more than zero, at most 30 days."""
 
 Size = Annotated[
     int,
