@@ -18,6 +18,7 @@ from sluice.config.texts import (
     PackageName,
     ProjectPath,
     PythonVersion,
+    RefGlob,
     Requirement,
     SecretReference,
     ServiceVariable,
@@ -213,8 +214,8 @@ class Environment(Declared):
 class Route(Declared):
     """Which refs go to which environment; the first route that matches counts."""
 
-    branch: str | None = Field(default=None, description="Glob of branch names, e.g. `main`.")
-    tag: str | None = Field(default=None, description="Glob of tags, e.g. `v*`.")
+    branch: RefGlob | None = Field(default=None, description="Glob of branch names, e.g. `main`.")
+    tag: RefGlob | None = Field(default=None, description="Glob of tags, e.g. `v*`.")
     to: Name = Field(description="Name of the environment.")
 
 
@@ -234,6 +235,11 @@ class Config(Declared):
     )
     deploy: tuple[Route, ...] = Field(
         default=(), description="Refs and the environment each goes to; other refs stop after scan."
+    )
+    unaffected_by: tuple[str, ...] = Field(
+        default=(),
+        description="Globs of files that change neither tests nor release, e.g. `docs/**`: "
+        "a commit that touches only them reuses all results.",
     )
     submodules: bool = Field(default=False, strict=True, description="Check out submodules.")
     lfs: bool = Field(default=False, strict=True, description="Fetch Git LFS files.")

@@ -55,6 +55,12 @@ class SourceRef(Frozen):
     committed_at: AwareDatetime
     submodules: bool = False
     lfs: bool = False
+    content: str = Field(default="", description="digest of the files that count; see `unaffected_by` in sluice.yaml")
+
+    @property
+    def identity(self) -> str:
+        """Return what a result depends on: the digest of the files that count, else the tree. Part of cache keys."""
+        return self.content or self.tree
 
 
 class StageRecord(Frozen):
