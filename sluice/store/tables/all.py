@@ -1,0 +1,46 @@
+"""Every table of Sluice: import this where the whole schema is meant (migrations, documentation)."""
+
+from sluice.store.tables.base import Base
+from sluice.store.tables.deployments import Deployment, DeploymentStep, HealthCheck, Rollback, SmokeResult
+from sluice.store.tables.environments import Environment, EnvironmentLock, ReleaseFence
+from sluice.store.tables.evidence import AuditEvent, LineageEdge, QualityCheck, Quarantine
+from sluice.store.tables.figures import Baseline, PerformanceMetric, PerformanceRun
+from sluice.store.tables.releases import Artifact, Finding, Package, Release, ScannerRun, StageArtifact
+from sluice.store.tables.runs import PipelineRun, Project, StageKey, StageRun, ToolUse
+from sluice.store.tables.source import ChangedFile, Commit
+from sluice.store.tables.testing import CoverageFile, TestExecution, TestResult
+
+__all__ = [
+    "Artifact",
+    "AuditEvent",
+    "Base",
+    "Baseline",
+    "ChangedFile",
+    "Commit",
+    "CoverageFile",
+    "Deployment",
+    "DeploymentStep",
+    "Environment",
+    "EnvironmentLock",
+    "Finding",
+    "HealthCheck",
+    "LineageEdge",
+    "Package",
+    "PerformanceMetric",
+    "PerformanceRun",
+    "PipelineRun",
+    "Project",
+    "QualityCheck",
+    "Quarantine",
+    "Release",
+    "ReleaseFence",
+    "Rollback",
+    "ScannerRun",
+    "SmokeResult",
+    "StageArtifact",
+    "StageKey",
+    "StageRun",
+    "TestExecution",
+    "TestResult",
+    "ToolUse",
+]

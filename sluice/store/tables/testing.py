@@ -1,0 +1,135 @@
+"""Test executions, their cases and coverage."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped
+
+from sluice.store.tables.base import (
+    Base,
+    Json,
+    Texts,
+    UuidText,
+    column,
+    count,
+    in_order,
+    one_of,
+    sane,
+    sha256,
+)
+
+EXECUTION_STATUSES = ("passed", "failed", "empty", "broken", "timed_out", "killed")
+CASE_STATUSES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
+SUM_OF_STATUSES = "passed_tests + failed_tests + error_tests + skipped_tests + xfailed_tests + xpassed_tests"
+
+
+class TestExecution(Base):
+    """One framework's run in one cell of the test matrix."""
+
+    __test__ = False
+    __tablename__ = "test_executions"
+    __table_args__ = (
+        UniqueConstraint("stage_run_id", "ordinal"),
+        one_of("status", EXECUTION_STATUSES),
+        in_order("start_time", "end_time"),
+        *sane("execution_time", "case_seconds", "cpu_seconds"),
+        *count("total_tests", "passed_tests", "failed_tests", "error_tests", "skipped_tests", "xfailed_tests"),
+        *count("xpassed_tests", "collected_tests", "peak_memory_bytes"),
+        *count("lines_covered", "branches_covered"),
+        CheckConstraint(f"{SUM_OF_STATUSES} = total_tests", name="counts_add_up"),
+        CheckConstraint("lines_covered <= lines_valid", name="lines_valid"),
+        CheckConstraint("branches_covered <= branches_valid", name="branches_valid"),
+        CheckConstraint("shard BETWEEN 1 AND shards", name="shard"),
+        CheckConstraint("status <> 'passed' OR (failed_tests = 0 AND error_tests = 0)", name="passed_is_green"),
+        *(sha256(name) for name in ("report_sha256", "cases_sha256", "log_sha256")),
+        Index("ix_test_executions_project_id_start_time", "project_id", "start_time"),
+        {"comment": "Test executions: one framework's run in one cell of the matrix."},
+    )
+
+    id: Mapped[UuidText] = column("Id of the execution.", primary_key=True)
+    project_id: Mapped[int] = column("Project.", ForeignKey("projects.id"))
+    stage_run_id: Mapped[UuidText] = column("Test stage.", ForeignKey("stage_runs.id", ondelete="CASCADE"))
+    ordinal: Mapped[int] = column("Order in the stage, from 1.")
+    framework_name: Mapped[str] = column("pytest, unittest, behave, robot or command.")
+    framework_version: Mapped[str] = column("Version of the framework.", server_default="")
+    cell: Mapped[str] = column("Cell of the matrix.")
+    python: Mapped[str | None] = column("Python version that the cell asked for.")
+    shard: Mapped[int] = column("Which part of the cell's tests, from 1.", server_default="1")
+    shards: Mapped[int] = column("In how many parts the cell was split.", server_default="1")
+    variables: Mapped[Json] = column("Environment variables of the cell.", server_default=text("'{}'"))
+    environment: Mapped[Json] = column("What it ran on: python, platform, lock digest.", server_default=text("'{}'"))
+    command: Mapped[Texts] = column("The command as it was run.")
+    status: Mapped[str] = column("passed, failed, empty, broken (report), timed_out or killed.")
+    exit_code: Mapped[int] = column("Exit code of the command; 128 + n when signal n ended it.")
+    signal: Mapped[int | None] = column("Signal that ended it.")
+    start_time: Mapped[datetime] = column("When the command was started.")
+    end_time: Mapped[datetime] = column("When it had ended.")
+    execution_time: Mapped[float] = column("Wall seconds of the command.")
+    case_seconds: Mapped[float] = column("Sum of the cases' seconds.", server_default="0")
+    cpu_seconds: Mapped[float] = column("User and system seconds of the process tree.", server_default="0")
+    peak_memory_bytes: Mapped[int] = column("Highest resident memory of the process tree.", server_default="0")
+    total_tests: Mapped[int] = column("Cases in the report.")
+    passed_tests: Mapped[int] = column("Cases that passed.")
+    failed_tests: Mapped[int] = column("Cases that failed.")
+    error_tests: Mapped[int] = column("Cases that broke outside of the test itself.", server_default="0")
+    skipped_tests: Mapped[int] = column("Cases that were skipped.", server_default="0")
+    xfailed_tests: Mapped[int] = column("Cases that failed as expected.", server_default="0")
+    xpassed_tests: Mapped[int] = column("Cases that passed and were expected to fail.", server_default="0")
+    collected_tests: Mapped[int | None] = column("Cases that the framework said it collected.")
+    lines_valid: Mapped[int | None] = column("Lines that could be covered; empty without coverage.")
+    lines_covered: Mapped[int | None] = column("Lines that were covered.")
+    branches_valid: Mapped[int | None] = column("Branches that could be covered.")
+    branches_covered: Mapped[int | None] = column("Branches that were covered.")
+    report_sha256: Mapped[str | None] = column("The report, in the artifact store.")
+    cases_sha256: Mapped[str | None] = column("The cases as CSV, in the artifact store.")
+    log_sha256: Mapped[str | None] = column("The log, in the artifact store.")
+
+
+class TestResult(Base):
+    """One case of one execution. No foreign key: it would cost more than the load, and old months are dropped whole."""
+
+    __test__ = False
+    __tablename__ = "test_results"
+    __table_args__ = (
+        one_of("status", CASE_STATUSES),
+        *sane("duration"),
+        *count("line"),
+        Index("ix_test_results_test_id", "test_id", "start_time"),
+        {"comment": "Cases of test executions, by month.", "postgresql_partition_by": "RANGE (start_time)"},
+    )
+
+    execution_id: Mapped[UuidText] = column("Execution (test_executions.id).", primary_key=True)
+    ordinal: Mapped[int] = column("Order in the report, from 1.", primary_key=True)
+    start_time: Mapped[datetime] = column("Start of the execution; names the month.", primary_key=True)
+    test_id: Mapped[str] = column("Class and name, as `classname::name`.")
+    suite: Mapped[str] = column("Suite in the report.", server_default="")
+    file: Mapped[str | None] = column("File that the report names.")
+    line: Mapped[int | None] = column("Line that the report names.")
+    status: Mapped[str] = column("passed, failed, error, skipped, xfailed or xpassed.")
+    duration: Mapped[float | None] = column("Seconds; empty when the report's value was no duration.")
+    message: Mapped[str] = column("Why it is not green, in short.", server_default="")
+    detail: Mapped[str] = column("Traceback or output.", server_default="")
+
+
+class CoverageFile(Base):
+    """Coverage of one file in one execution."""
+
+    __tablename__ = "coverage_files"
+    __table_args__ = (
+        *count("lines_covered", "branches_covered"),
+        CheckConstraint("lines_covered <= lines_valid", name="lines_valid"),
+        CheckConstraint("branches_covered <= branches_valid", name="branches_valid"),
+        {"comment": "Coverage by file and execution."},
+    )
+
+    execution_id: Mapped[UuidText] = column(
+        "Execution.", ForeignKey("test_executions.id", ondelete="CASCADE"), primary_key=True
+    )
+    path: Mapped[str] = column("File, relative to the project.", primary_key=True)
+    lines_valid: Mapped[int] = column("Lines that could be covered.")
+    lines_covered: Mapped[int] = column("Lines that were covered.")
+    branches_valid: Mapped[int] = column("Branches that could be covered.")
+    branches_covered: Mapped[int] = column("Branches that were covered.")
+    missing_lines: Mapped[str] = column("Line numbers that were not covered.", server_default="")
