@@ -65,6 +65,13 @@ def service_variable(value: str) -> str:
     return value
 
 
+def ref_glob(value: str) -> str:
+    """Return `value` when it can match names of branches or tags; ValueError otherwise."""
+    if not value or value.startswith(("refs/", "-")) or any(c.isspace() for c in value):
+        raise ValueError("a name or glob of branches or tags without refs/ before it, e.g. main or v*")
+    return value
+
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 """Project or environment: lower case letters, digits and hyphens."""
 
@@ -89,6 +96,9 @@ PackageName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z
 PythonVersion = Annotated[str, Field(pattern=r"^(cpython|pypy)?@?3\.\d{1,2}(\.\d{1,2})?t?$")]
 """Python version such as `3.12`."""
 
+RefGlob = Annotated[str, AfterValidator(ref_glob)]
+"""Name or glob of branches or tags; `*` also takes slashes."""
+
 SecretReference = Annotated[str, AfterValidator(secret_reference)]
 """Where a secret is: `env:NAME`, `file:/path` or `block:name`."""
 
@@ -97,3 +107,13 @@ JsonPath = Annotated[str, AfterValidator(json_path)]
 
 Day = Annotated[str, AfterValidator(calendar_day)]
 """Day as text, YYYY-MM-DD."""
+
+PATTERNS = {
+    r"^[a-z][a-z0-9-]{0,62}$": "lower-case letters, digits and hyphens, a letter first, at most 63",
+    r"^[A-Za-z_][A-Za-z0-9_]{0,127}$": "letters, digits and underscores, no digit first, at most 128",
+    r"^/\S*$": "a path that begins with / and has no spaces",
+    r"^[A-Za-z0-9][^\x00-\x1f]*$": "a requirement such as pytest>=8, not an option",
+    r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$": "letters, digits, dots, hyphens and underscores",
+    r"^(cpython|pypy)?@?3\.\d{1,2}(\.\d{1,2})?t?$": "a Python version such as 3.12",
+}
+"""The patterns above in words, for messages."""

@@ -1,0 +1,145 @@
+"""Checks across the sections of `sluice.yaml`.
+
+They look at the plain data, whatever else is wrong with it, so that one reading shows every problem.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+from sluice.config.explain import dotted
+from sluice.config.problems import Path, Places, Problem
+from sluice.errors import quote
+
+
+def cross_check(data: dict[str, Any], places: Places) -> list[Problem]:
+    """Return the problems that no single field shows."""
+    checks = (_routes, _service, _command, _shards, _skip, _ports, _variables, _smoke_names)
+    return [Problem(places.value(path), text) for check in checks for path, text in check(data)]
+
+
+def _section(value: Any, *path: str) -> dict[str, Any]:
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _entries(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _environments(data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name in _section(data, "environments"):
+        yield name, _section(data, "environments", name)
+
+
+def _routes(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Each route has one kind of ref, goes to a declared environment, and can be reached."""
+    taken: dict[tuple[str, str], int] = {}
+    for index, route in enumerate(_entries(data.get("deploy"))):
+        if not isinstance(route, dict):
+            continue
+        path: Path = ("deploy", index)
+        kinds = [kind for kind in ("branch", "tag") if route.get(kind) is not None]
+        if len(kinds) != 1:
+            how = "both branch and tag" if kinds else "neither branch nor tag"
+            yield path, f"{dotted(path)}: found {how}, allowed: one of them; write two routes for two kinds of ref"
+        else:
+            glob = str(route[kinds[0]])
+            if (kinds[0], glob) in taken:
+                first = dotted(("deploy", taken[kinds[0], glob]))
+                yield path, f"{dotted(path)}: never reached, {first} takes {kinds[0]} {quote(glob)} already"
+            taken.setdefault((kinds[0], glob), index)
+        yield from _destination(data, route.get("to"), (*path, "to"))
+
+
+def _destination(data: dict[str, Any], name: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    known = list(_section(data, "environments"))
+    if not isinstance(name, str) or name in known:
+        return
+    meant = difflib.get_close_matches(name, known, n=1)
+    hint = f" (did you mean {quote(meant[0])}?)" if meant else ""
+    allowed = ", ".join(known) or "none is declared; add it under `environments`"
+    yield path, f"{dotted(path)}: environment {quote(name)} is not declared{hint}, allowed: {allowed}"
+
+
+def _service(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    if _entries(data.get("deploy")) and data.get("service") is None:
+        yield ("deploy",), "deploy: there are routes but no `service`; say how the release is started: service.command"
+
+
+def _command(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Framework `command` needs to know what to run and where its report is; nothing else uses them."""
+    test = _section(data, "test")
+    frameworks = _entries(test.get("frameworks"))
+    declared = [key for key in ("command", "report") if test.get(key)]
+    if "command" in frameworks or declared:
+        for key in ("command", "report"):
+            if not test.get(key):
+                why = "test.frameworks names `command`" if "command" in frameworks else f"test.{declared[0]} is given"
+                yield ("test", *declared[:1]), f"test: key {key!r} is missing; {why}, which needs command and report"
+    if declared and frameworks and "command" not in frameworks:
+        path: Path = ("test", "frameworks")
+        yield (
+            path,
+            f"test.frameworks: does not name `command`, so test.{declared[0]} would never be used; add `command`",
+        )
+
+
+def _shards(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    test = _section(data, "test")
+    shards = test.get("shards")
+    by_command = "command" in _entries(test.get("frameworks")) or test.get("command")
+    if by_command and isinstance(shards, int) and shards > 1:
+        yield (
+            ("test", "shards"),
+            f"test.shards: found {shards}, allowed: 1 with `command`, whose tests Sluice cannot split",
+        )
+
+
+def _skip(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    test = _section(data, "test")
+    for key in ("frameworks", "command"):
+        if test.get("skip") and test.get(key):
+            yield ("test", "skip"), f"test.skip: says that there are no tests, but test.{key} is given; remove one"
+
+
+def _ports(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    taken: dict[int, str] = {}
+    for name, environment in _environments(data):
+        port = environment.get("port")
+        if isinstance(port, int) and port in taken:
+            path: Path = ("environments", name, "port")
+            yield path, f"{dotted(path)}: port {port} is taken by environment {quote(taken[port])}; give each its own"
+        elif isinstance(port, int):
+            taken[port] = name
+
+
+def _variables(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """One name, one value: not a variable and a secret, not the variable of the port."""
+    port_variable = _section(data, "service").get("port_variable", "PORT")
+    for name, environment in _environments(data):
+        for variable in _section(environment, "secrets"):
+            if variable in _section(environment, "variables"):
+                path: Path = ("environments", name, "secrets", variable)
+                yield path, f"{dotted(path)}: {variable} is in `variables` too; keep one"
+        for kind in ("variables", "secrets"):
+            if port_variable in _section(environment, kind):
+                path = ("environments", name, kind, port_variable)
+                yield path, f"{dotted(path)}: {port_variable} is set by Sluice for each replica; remove it"
+
+
+def _smoke_names(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """A check's name is its own in its section."""
+    sections: list[tuple[Path, dict[str, Any]]] = [(("smoke",), _section(data, "smoke"))]
+    sections += [(("environments", name, "smoke"), _section(e, "smoke")) for name, e in _environments(data)]
+    for path, smoke in sections:
+        names: set[str] = set()
+        for index, check in enumerate(_entries(smoke.get("checks"))):
+            name = check.get("name") if isinstance(check, dict) else None
+            if isinstance(name, str) and name in names:
+                here: Path = (*path, "checks", index, "name")
+                yield here, f"{dotted(here)}: name {quote(name)} is used twice; reports could not tell them apart"
+            names |= {name} if isinstance(name, str) else set()
