@@ -68,7 +68,9 @@ class Scanner(Frozen):
     version: str = ""
     status: str  # ok | failed | not_run
     reason: str = ""
-    items_scanned: int = Field(default=0, ge=0)
+    items_scanned: int = Field(default=0, ge=0, description="trivy: files and packages; bandit: lines; hadolint: files")
+    items_skipped: int = Field(default=0, ge=0, description="files that it could not read; `reason` names some")
+    suppressed: int = Field(default=0, ge=0, description="comments in the code that tell it to look away")
     findings: int = Field(default=0, ge=0)
     database_updated_at: AwareDatetime | None = None
 
@@ -99,6 +101,8 @@ class ScanRecord(StageRecord):
     sbom: ArtifactRef | None
     vulnerabilities_scanned: bool
     not_scanned_reason: str = ""
+    expired: tuple[str, ...] = Field(default=(), description="fingerprints of findings whose waiver has expired (S06)")
+    excluded_files: int = Field(default=0, ge=0, description="files left out by `scan.exclude`")
 
     def headline(self) -> str:
         """Return the number of findings by severity, packages, and whether vulnerabilities were looked for."""

@@ -1,0 +1,123 @@
+"""hadolint: Dockerfiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from sluice import command
+from sluice.command import LineSink
+from sluice.errors import CommandError
+from sluice.findings.draft import Draft, line_of, plain
+from sluice.findings.report import ScannerReportError
+from sluice.findings.seen import Seen, failed, not_run
+from sluice.records.common import ToolUse
+from sluice.records.scan import FindingKind, FindingSeverity, Scanner
+from sluice.tools.programs import clean_environment
+from sluice.tools.trivy_drafts import line_text
+
+NAME = "hadolint"
+VERSION = ("--version",)
+BROKEN = "DL1000"  # not a finding: the file could not be parsed, and no rule was tried
+DOCS = "https://github.com/hadolint/hadolint/wiki/"
+# hadolint's levels say how sure a style is, not what an attacker gets: none of them reaches `high` alone.
+LEVELS = {"error": FindingSeverity.MEDIUM, "warning": FindingSeverity.LOW}
+
+
+class Issue(BaseModel):
+    """One rule that a line breaks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    file: str
+    level: str
+    line: int | None = None
+    message: str
+
+
+REPORT = TypeAdapter(tuple[Issue, ...])
+
+
+def scan(
+    program: Path, version: str, source: Path, scratch: Path, files: Sequence[str], timeout: float, log: LineSink
+) -> Seen:
+    """Lint Dockerfiles.
+
+    Args:
+        program: hadolint.
+        version: its version, for the record.
+        source: the directory that `files` are relative to.
+        scratch: where the empty configuration is written that shuts out the project's and the user's own.
+        files: Dockerfiles.
+        timeout: seconds.
+        log: gets the command and its messages.
+
+    Raises:
+        CommandError: it ended with an error, or did not end in time.
+        ScannerReportError: its report is not there or not whole.
+    """
+    if not files:
+        return not_run(NAME, "there is no Dockerfile", version)
+    config = scratch / "hadolint.yaml"
+    config.write_text("{}\n")
+    words: list[str | Path] = [program, "--no-fail", "--no-color", "--format", "json", "--config", config]
+    argv = [*words, "--", *(f"./{name}" for name in files)]
+    done = command.run(argv, cwd=source, env=clean_environment("HADOLINT_"), timeout=timeout, accept=None)
+    log(f"$ cd {source} && hadolint … {' '.join(files[:10])}")
+    if done.timed_out or done.exit_code != 0:
+        what = f"did not end within {timeout:g} s" if done.timed_out else f"ended with exit code {done.exit_code}"
+        raise CommandError(f"hadolint {what}", found=done.tail(1))
+    issues = _read(done.output)
+    tool = ToolUse(name=NAME, version=version, exit_code=done.exit_code, seconds=done.seconds)
+    broken = sorted({_path(issue.file) for issue in issues if issue.code == BROKEN})
+    if len(broken) == len(files):
+        return failed(NAME, f"no Dockerfile could be parsed: {', '.join(broken[:3])}", version, (tool,))
+    scanner = Scanner(
+        name=NAME,
+        version=version,
+        status="ok",
+        reason=f"not parsed: {', '.join(broken[:3])}" if broken else "",
+        items_scanned=len(files) - len(broken),
+        items_skipped=len(broken),
+        suppressed=sum(_pragmas(source / name) for name in files),
+        findings=len(issues) - len(broken),
+    )
+    return Seen(scanner, tuple(_draft(issue, source) for issue in issues), (tool,))
+
+
+def _read(text: str) -> tuple[Issue, ...]:
+    try:
+        return REPORT.validate_json(text)
+    except ValidationError as error:
+        raise ScannerReportError("the report of hadolint cannot be read", found=text[:200]) from error
+
+
+def _pragmas(path: Path) -> int:
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return sum("hadolint" in line and "ignore=" in line for line in lines if line.lstrip().startswith("#"))
+
+
+def _draft(issue: Issue, source: Path) -> Draft:
+    path, line = _path(issue.file), line_of(issue.line)
+    if issue.code == BROKEN:
+        title = plain(f"hadolint could not parse this file; it was not checked: line {line}: {issue.message}")
+        severity = FindingSeverity.MEDIUM
+        return Draft(NAME, FindingKind.MISCONFIGURATION, "NOT-SCANNED", severity, title, path=path)
+    return Draft(
+        NAME,
+        FindingKind.MISCONFIGURATION,
+        issue.code,
+        LEVELS.get(issue.level, FindingSeverity.LOW),
+        plain(issue.message),
+        path=path,
+        line=line,
+        context=line_text(source / path, line),
+        url=DOCS + issue.code,
+    )
+
+
+def _path(name: str) -> str:
+    return name.removeprefix("./")

@@ -1,0 +1,93 @@
+"""Which outside program is used, and which version it is."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sluice import command
+from sluice.errors import InfrastructureError, ToolMissingError
+
+VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?(?:[-+.][0-9A-Za-z.]+)?")
+VERSION_SECONDS = 20.0
+
+
+def find(name: str) -> Path:
+    """Return the program `name`: the one that `SLUICE_TOOL_<NAME>` names, else on PATH, else beside our Python.
+
+    Raises:
+        ToolMissingError: none of the three is an executable file.
+    """
+    variable = f"SLUICE_TOOL_{name.upper().replace('-', '_')}"
+    named = os.environ.get(variable)
+    if named:
+        return _executable(Path(named), variable)
+    beside = Path(sys.executable).parent / name
+    found = shutil.which(name) or (str(beside) if os.access(beside, os.X_OK) else None)
+    if found is None:
+        raise ToolMissingError(
+            f"program {name} is not on this machine",
+            allowed=f"on PATH, beside {sys.executable}, or named by {variable}",
+            next_step=f"Install {name}, or name it in {variable}; `sluice doctor` shows what is used.",
+        )
+    return Path(found).absolute()
+
+
+def _executable(path: Path, variable: str) -> Path:
+    if not (path.is_file() and os.access(path, os.X_OK)):
+        raise ToolMissingError(
+            f"{variable} names no executable file", found=path, next_step=f"Correct {variable}, or unset it."
+        )
+    return path.absolute()
+
+
+def version(program: Path, arguments: Sequence[str], cache: Path) -> str:
+    """Return the version that `program` prints; asked once for each state of its file.
+
+    Args:
+        program: absolute path.
+        arguments: what makes it print its version (`["--version"]`).
+        cache: folder that remembers the answer; safe to delete.
+
+    Raises:
+        InfrastructureError: it ends with an error, or prints no version.
+    """
+    target = program.resolve()
+    state = target.stat()
+    key = f"{target}:{state.st_size}:{state.st_mtime_ns}"
+    memory = cache / "versions" / f"{program.name}.json"
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # absent, broken or being written: ask again
+        known = json.loads(memory.read_text()).get(key)
+        if isinstance(known, str):
+            return known
+    answer = _ask(program, arguments)
+    with contextlib.suppress(OSError):  # a full disk costs a fraction of a second, no more
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        new = memory.with_suffix(f".{os.getpid()}")
+        new.write_text(json.dumps({key: answer}))
+        new.replace(memory)
+    return answer
+
+
+def _ask(program: Path, arguments: Sequence[str]) -> str:
+    done = command.run([program, *arguments], timeout=VERSION_SECONDS, env=clean_environment())
+    match = VERSION.search(done.output) or VERSION.search(done.errors)
+    if match is None:
+        raise InfrastructureError(f"{program.name} prints no version", code="TOOL_VERSION", found=done.tail(1))
+    return match.group()
+
+
+def clean_environment(*prefixes: str, keep: Sequence[str] = ()) -> dict[str, str]:
+    """Return our environment without the variables that begin with one of `prefixes`, `keep` aside.
+
+    Scanners take options from variables (`HADOLINT_IGNORE`, `TRIVY_SEVERITY`): one that happens to be set on a
+    machine would hide findings there, and nowhere else.
+    """
+    environment: Mapping[str, str] = os.environ
+    return {name: value for name, value in environment.items() if name in keep or not name.startswith(prefixes or "\0")}
