@@ -28,9 +28,14 @@ class CheckResult(Frozen):
             return True
         return self.status is CheckStatus.FAILED and self.severity is Severity.STOP
 
+    @property
+    def evaluated(self) -> bool:
+        """Tell whether the check really looked at something."""
+        return self.status in (CheckStatus.PASSED, CheckStatus.FAILED)
+
 
 class BoundaryReport(Frozen):
-    """All check results of one boundary; an empty report is a rejection, never a pass."""
+    """All check results of one boundary; a report in which nothing was evaluated is a rejection, never a pass."""
 
     boundary: StageName
     results: tuple[CheckResult, ...]
@@ -39,9 +44,14 @@ class BoundaryReport(Frozen):
     @property
     def accepted(self) -> bool:
         """Tell whether the record may be believed."""
-        return bool(self.results) and not any(result.stops for result in self.results)
+        return any(result.evaluated for result in self.results) and not self.stops
 
     @property
     def stops(self) -> tuple[CheckResult, ...]:
-        """Return the results that stop the run, in the order of the contract."""
+        """Return the results that stop the run, in the order of the contract: the cause before what follows from it."""
         return tuple(result for result in self.results if result.stops)
+
+    @property
+    def warnings(self) -> tuple[CheckResult, ...]:
+        """Return the failed results that are shown and do not stop the run."""
+        return tuple(r for r in self.results if r.status is CheckStatus.FAILED and not r.stops)

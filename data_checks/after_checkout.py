@@ -1,0 +1,129 @@
+"""After checkout: is this the source that was asked for, whole and clean?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from data_checks.contract import BoundaryFacts, Check, Contract
+from data_checks.frames import Frame, Parameter, Row, at_most, in_set
+from sluice.records.checkout import CheckoutRecord
+
+WHOLE, ENOUGH, SHALLOW = "whole", "shallow, with the merge base", "shallow, without a merge base"
+CHANGED, MERGE, SAME_TREE = "files changed", "a merge", "the same tree as its base"
+NOTHING = "no file changed"
+NAMED = 3  # paths that a message names
+
+
+def record_row(record: CheckoutRecord, facts: BoundaryFacts) -> list[Row]:
+    """Return the one row of facts about the checkout."""
+    return [
+        {
+            "commit": record.source.commit,
+            "requested_commit": record.requested_commit,
+            "history": _history(record),
+            "missing_submodules": len(_missing_submodules(record)),
+            "lfs_pointers": len(record.lfs_pointers),
+            "dirty_files": len(record.dirty_files),
+            "change": _change(record, facts),
+        }
+    ]
+
+
+def _history(record: CheckoutRecord) -> str:
+    if not record.shallow:
+        return WHOLE
+    return ENOUGH if record.merge_base else SHALLOW
+
+
+def _missing_submodules(record: CheckoutRecord) -> tuple[str, ...]:
+    """Return the submodules that are not there: those not checked out are as missing as the broken ones."""
+    return record.missing_submodules if record.source.submodules else record.declared_submodules
+
+
+def _change(record: CheckoutRecord, facts: BoundaryFacts) -> str:
+    if record.changed_files:
+        return CHANGED
+    if len(record.parents) > 1:
+        return MERGE
+    return SAME_TREE if _same_as_base(record, facts) else NOTHING
+
+
+def _same_as_base(record: CheckoutRecord, facts: BoundaryFacts) -> bool:
+    return record.merge_base == record.source.commit or facts.base_tree == record.source.tree
+
+
+def _names(paths: Sequence[str]) -> str:
+    more = len(paths) - NAMED
+    return ", ".join(paths[:NAMED]) + (f" and {more} more" if more > 0 else "") if paths else "none"
+
+
+def _unknown_base(record: CheckoutRecord, facts: BoundaryFacts) -> str:
+    if record.changed_files or len(record.parents) > 1 or _same_as_base(record, facts) or facts.base_tree:
+        return ""
+    return "no file changed, and the tree of the base is not known: the commit may be empty"
+
+
+CONTRACT = Contract(
+    record=CheckoutRecord,
+    frames=(
+        Frame(
+            "record",
+            (
+                "commit",
+                "requested_commit",
+                "history",
+                "missing_submodules",
+                "lfs_pointers",
+                "dirty_files",
+                "change",
+            ),
+            record_row,
+        ),
+    ),
+    parameters=lambda _record, facts: {"commit": [facts.need("commit")]},
+    checks=(
+        Check(
+            "C01",
+            (
+                in_set("record", "commit", Parameter("commit")),
+                in_set("record", "requested_commit", Parameter("commit")),
+            ),
+            expected=lambda _record, facts: f"commit {facts.commit}",
+            observed=lambda record, _: f"commit {record.source.commit} for {record.requested_commit}",
+        ),
+        Check(
+            "C02",
+            (in_set("record", "history", [WHOLE, ENOUGH]),),
+            expected=lambda _record, _: "a clone with the merge base in it",
+            observed=lambda record, _: f"a history that is {_history(record)}",
+        ),
+        Check(
+            "C03",
+            (at_most("record", "missing_submodules", 0),),
+            expected=lambda record, _: f"submodules at their commits: {_names(record.declared_submodules)}",
+            observed=lambda record, _: f"missing: {_names(_missing_submodules(record))}",
+            unless=lambda record, _: "" if record.declared_submodules else "no submodule is declared",
+        ),
+        Check(
+            "C04",
+            (at_most("record", "lfs_pointers", 0),),
+            expected=lambda _record, _: "no file that is a Git LFS pointer",
+            observed=lambda record, _: f"pointers: {_names(record.lfs_pointers)}",
+        ),
+        Check(
+            "C05",
+            (at_most("record", "dirty_files", 0),),
+            expected=lambda _record, _: "a workspace that is the commit and nothing else",
+            observed=lambda record, _: f"changed or foreign files: {_names(record.dirty_files)}",
+        ),
+        Check(
+            "C07",
+            (in_set("record", "change", [CHANGED, MERGE, SAME_TREE]),),
+            expected=lambda _record, _: "at least one changed file in a commit that is not empty",
+            observed=lambda record, facts: (
+                f"{len(record.changed_files)} changed files" if record.changed_files else _change(record, facts)
+            ),
+            unless=_unknown_base,
+        ),
+    ),
+)

@@ -1,0 +1,180 @@
+"""After scan: was the right thing looked at, by scanners that work, with data that is fresh?"""
+
+from __future__ import annotations
+
+from data_checks.contract import BoundaryFacts, Check, Contract
+from data_checks.frames import Frame, Parameter, Row, at_least, between, in_set, unique
+from sluice.records.scan import Finding, FindingKind, FindingSeverity, Scanner, ScanRecord
+
+OK, LEFT_OUT = "ok", "not run, with a reason"
+HELD, FOLLOWS = "held against the gate", "follows from the findings"
+BELOW, WAIVED, SLIPPED = "below the gate", "waived", "over the gate, and not held against it"
+KEPT = 1000  # findings that a record holds; the rest is in its artifact
+RANK = [*FindingSeverity]  # highest first
+
+
+def record_row(record: ScanRecord, facts: BoundaryFacts) -> list[Row]:
+    """Return the one row of facts about the scan."""
+    return [
+        {
+            "looked_at": looked_at(record),
+            "scanned": told(record.scanned_digest, record.scanned_tree, record.subject_digest),
+            "data": data(record, facts),
+            "verdict": verdict(record),
+        }
+    ]
+
+
+def looked_at(record: ScanRecord) -> int:
+    """Return the number of packages and of items that working scanners looked at."""
+    return len(record.packages) + sum(each.items_scanned for each in record.scanners if each.status == "ok")
+
+
+def data(record: ScanRecord, facts: BoundaryFacts) -> str:
+    """Tell what the vulnerability data is worth."""
+    if not record.vulnerabilities_scanned:
+        if facts.database_configured:
+            return f"SCANNER_DB_MISSING: {record.not_scanned_reason or 'not scanned for vulnerabilities'}"
+        return "not scanned" if record.not_scanned_reason else "SCANNER_DB_MISSING: not scanned, and no reason"
+    ages = [
+        (facts.now - s.database_updated_at).total_seconds() / 86400 for s in record.scanners if s.database_updated_at
+    ]
+    if not ages:
+        return "SCANNER_DB_MISSING: scanned, and no scanner names the age of its data"
+    if min(ages) > facts.database_max_age_days:
+        return f"SCANNER_DB_STALE: {min(ages):.1f} days old"
+    return "fresh"
+
+
+def told(scanned: str, tree: str, subject: str) -> str:
+    """Return in words what was scanned and for what."""
+    return f"{scanned} of tree {tree}, to deploy {subject}"
+
+
+def verdict(record: ScanRecord) -> str:
+    """Tell whether the verdict follows from the findings, and whether they are all there."""
+    if min(record.findings_total, KEPT) != min(len(record.findings), KEPT):
+        return f"{record.findings_total} findings in all, and {len(record.findings)} of them here"
+    if record.blocking and record.passed:
+        return "called passed, with findings over the gate"
+    return FOLLOWS
+
+
+def scanner_rows(record: ScanRecord, _facts: BoundaryFacts) -> list[Row]:
+    """Return one row a scanner."""
+    return [{"name": each.name, "outcome": outcome(each), "reason": each.reason} for each in record.scanners]
+
+
+def outcome(scanner: Scanner) -> str:
+    """Tell what became of a scanner; one that did not run says why."""
+    if scanner.status == "not_run":
+        return LEFT_OUT if scanner.reason else "not run, without a reason"
+    return scanner.status
+
+
+def finding_rows(record: ScanRecord, _facts: BoundaryFacts) -> list[Row]:
+    """Return one row a finding."""
+    blocking, waived = set(record.blocking), set(record.waived)
+    return [
+        {
+            "fingerprint": each.fingerprint,
+            "title": f"{each.rule} {each.path or each.package or ''}".strip(),
+            "severity": str(each.severity),
+            "score": 0.0 if each.score is None else each.score,
+            "treated": _treated(each, record, blocking, waived),
+        }
+        for each in record.findings
+    ]
+
+
+def _treated(finding: Finding, record: ScanRecord, blocking: set[str], waived: set[str]) -> str:
+    if finding.kind is FindingKind.VULNERABILITY and not finding.package:
+        return "a vulnerability without its package"
+    if finding.fingerprint in blocking:
+        return HELD
+    if record.gate is None or finding.severity not in RANK or RANK.index(finding.severity) > RANK.index(record.gate):
+        return BELOW
+    return WAIVED if finding.fingerprint in waived else SLIPPED
+
+
+def _asked(facts: BoundaryFacts) -> str:
+    return told(facts.need("release_digest"), facts.need("tree"), facts.need("release_digest"))
+
+
+def _data_name(record: ScanRecord, facts: BoundaryFacts) -> str:
+    return "SCANNER_DB_MISSING" if data(record, facts).startswith("SCANNER_DB_MISSING") else "SCANNER_DB_STALE"
+
+
+def _findings(record: ScanRecord, _facts: BoundaryFacts) -> str:
+    return f"{record.findings_total} findings, verdict {verdict(record)}"
+
+
+CONTRACT = Contract(
+    record=ScanRecord,
+    frames=(
+        Frame("record", ("looked_at", "scanned", "data", "verdict"), record_row),
+        Frame(
+            "scanners",
+            ("name", "outcome", "reason"),
+            scanner_rows,
+            count=lambda record, _: len(record.scanners),
+            empty="there is no scanner to look at (S02)",
+        ),
+        Frame(
+            "findings",
+            ("fingerprint", "title", "severity", "score", "treated"),
+            finding_rows,
+            count=lambda record, _: len(record.findings),
+            empty="there is no finding to look at",
+        ),
+    ),
+    parameters=lambda _record, facts: {"scanned": [_asked(facts)]},
+    checks=(
+        Check(
+            "S07",
+            (in_set("scanners", "outcome", [OK, LEFT_OUT]),),
+            expected=lambda _record, _: "scanners that ran to their end, or say why they were left out",
+            observed=lambda record, _: ", ".join(f"{each.name} {outcome(each)}" for each in record.scanners),
+            culprit=lambda row: f"{row['name']}: {row['outcome']} {row['reason']}".strip(),
+        ),
+        Check(
+            "S02",
+            (at_least("record", "looked_at", 1),),
+            expected=lambda _record, _: "at least 1 package or file that was looked at",
+            observed=lambda record, _: (
+                f"{len(record.packages)} packages, {looked_at(record)} packages and files in all"
+            ),
+        ),
+        Check(
+            "S04",
+            (in_set("record", "scanned", Parameter("scanned")),),
+            expected=lambda _record, facts: _asked(facts),
+            observed=lambda record, _: told(record.scanned_digest, record.scanned_tree, record.subject_digest),
+        ),
+        Check(
+            "S01",
+            (in_set("record", "data", ["fresh"]),),
+            expected=lambda _record, facts: f"vulnerability data of at most {facts.database_max_age_days:g} days",
+            observed=data,
+            unless=lambda record, facts: record.not_scanned_reason if data(record, facts) == "not scanned" else "",
+            name=_data_name,
+        ),
+        Check(
+            "S05",
+            (
+                in_set("record", "verdict", [FOLLOWS]),
+                unique("findings", "fingerprint"),
+                in_set("findings", "severity", [str(severity) for severity in FindingSeverity]),
+                between("findings", "score", 0, 10),
+                in_set("findings", "treated", [BELOW, WAIVED, HELD]),
+            ),
+            expected=lambda _record, _: "each finding once, whole, and held against the gate where it is over it",
+            observed=_findings,
+            culprit=lambda row: (
+                f"{row['fingerprint']} ({row['severity']}, score {row['score']}, {row['treated']})"
+                if "fingerprint" in row
+                else f"verdict: {row['verdict']}"
+            ),
+        ),
+    ),
+)

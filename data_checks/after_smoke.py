@@ -1,0 +1,128 @@
+"""After smoke: did this release answer, to every declared check, and does the verdict follow from the answers?"""
+
+from __future__ import annotations
+
+from data_checks.after_deploy import running
+from data_checks.contract import BoundaryFacts, Check, Contract
+from data_checks.frames import Frame, Parameter, Row, at_least, at_most, in_set
+from sluice.records.smoke import SmokeRecord
+
+GOOD, GOOD_IN_BAD, BAD = "check passed, stage passed", "check passed, stage failed", "check failed, stage failed"
+LIE = "check failed, stage passed"
+NOT_ASKED, NOT_REPORTED = "not asked", "nothing"
+SAYS_DOWN = "nothing, since the smoke test failed"
+
+
+def record_row(record: SmokeRecord, _facts: BoundaryFacts) -> list[Row]:
+    """Return the one row of facts about the smoke test."""
+    return [
+        {
+            "answers": told(record.release.digest, running(record.upstream_digests), _seen(record)),
+            "ran": record.ran,
+            "left_out": record.declared - record.ran,
+        }
+    ]
+
+
+def told(release: str, upstream: str, seen: str) -> str:
+    """Return in words who answers."""
+    return f"answers of {release} from {upstream} behind the proxy, reported as {seen}"
+
+
+def _seen(record: SmokeRecord) -> str:
+    if record.seen_expected is None:
+        return NOT_ASKED
+    if record.seen_release is None and not record.passed:
+        return SAYS_DOWN  # a service that is down reports nothing, and the smoke test says so itself
+    return record.seen_release or NOT_REPORTED
+
+
+def _asked(record: SmokeRecord, facts: BoundaryFacts) -> str:
+    digest = facts.need("release_digest")
+    seen = _seen(record)
+    return told(digest, digest, seen if seen in (NOT_ASKED, SAYS_DOWN) else str(record.seen_expected))
+
+
+def check_rows(record: SmokeRecord, _facts: BoundaryFacts) -> list[Row]:
+    """Return one row a check and threshold, with the verdict that it stands under."""
+    stage = "passed" if record.passed else "failed"
+    rows: list[Row] = [
+        {
+            "name": each.name,
+            "observed": f"{each.observed} instead of {each.expected}",
+            "story": f"check {'passed' if each.passed else 'failed'}, stage {stage}",
+        }
+        for each in record.checks
+    ]
+    for each in record.load.thresholds if record.load else ():
+        story = f"check {'passed' if each.passed else 'failed'}, stage {stage}"
+        rows.append({"name": each.metric, "observed": f"{each.observed}, threshold {each.expression}", "story": story})
+    return rows
+
+
+def load_rows(record: SmokeRecord, _facts: BoundaryFacts) -> list[Row]:
+    """Return the requests of the load and the samples of each threshold, one row each."""
+    if record.load is None:
+        return []
+    rows: list[Row] = [{"name": "requests", "samples": record.load.requests}]
+    return rows + [{"name": each.metric, "samples": each.samples} for each in record.load.thresholds]
+
+
+def _enough_said(record: SmokeRecord, _facts: BoundaryFacts) -> str:
+    """A smoke test that found a failure may stop there: it claims nothing for the checks that it left out."""
+    failed = any(not check.passed for check in record.checks)
+    return f"the smoke test says itself that it failed: {record.reason}" if failed and not record.passed else ""
+
+
+CONTRACT = Contract(
+    record=SmokeRecord,
+    frames=(
+        Frame("record", ("answers", "ran", "left_out"), record_row),
+        Frame(
+            "checks",
+            ("name", "observed", "story"),
+            check_rows,
+            count=lambda record, _: record.ran,
+            empty="no check ran (K06)",
+        ),
+        Frame(
+            "load",
+            ("name", "samples"),
+            load_rows,
+            count=lambda record, _: 1 + len(record.load.thresholds) if record.load else 0,
+            empty="no load test ran: none is declared, or the release is not new here",
+        ),
+    ),
+    parameters=lambda record, facts: {"answers": [_asked(record, facts)]},
+    checks=(
+        Check(
+            "K01",
+            (in_set("record", "answers", Parameter("answers")),),
+            expected=_asked,
+            observed=lambda record, _: told(record.release.digest, running(record.upstream_digests), _seen(record)),
+        ),
+        Check(
+            "K06",
+            (at_least("record", "ran", 1), at_most("record", "left_out", 0)),
+            expected=lambda record, _: f"at least {max(record.declared, 1)} checks",
+            observed=lambda record, _: f"{record.ran} checks that ran",
+            unless=_enough_said,
+        ),
+        Check(
+            "K03",
+            (at_least("load", "samples", 1),),
+            expected=lambda _record, _: "at least 1 request, and at least 1 sample for each threshold",
+            observed=lambda record, _: f"{record.load.requests if record.load else 0} requests",
+            culprit=lambda row: f"{row['samples']} samples of {row['name']}",
+        ),
+        Check(
+            "K02",
+            (in_set("checks", "story", [GOOD, GOOD_IN_BAD, BAD]),),
+            expected=lambda _record, _: "every check passed, where the smoke test is called passed",
+            observed=lambda record, _: (
+                f"{sum(each.passed for each in record.checks)}/{len(record.checks)} checks passed"
+            ),
+            culprit=lambda row: f"{row['name']}: {row['observed']}",
+        ),
+    ),
+)

@@ -1,0 +1,219 @@
+"""After the tests: did tests run, and do report, exit code and verdict tell one story?"""
+
+from __future__ import annotations
+
+from data_checks import execution_rows as rows
+from data_checks.contract import BoundaryFacts, Check, Contract
+from data_checks.frames import Frame, at_least, at_most, in_set
+from sluice.records.testing import TestRecord
+from sluice.states import Severity
+
+NO_EXECUTION = "no test was run (T01), or the stage is skipped by declaration"
+NO_REPORT = "no execution has a readable report with at least one test (T14, T01, T05)"
+
+
+def _ran(record: TestRecord, facts: BoundaryFacts) -> str:
+    if rows.is_absent(record):
+        return f"{rows.absence(record, facts)}; the stage says: {record.reason or 'nothing'}"
+    return f"{record.total} tests in {_number(len(record.executions), 'execution')}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _uncounted(record: TestRecord, _facts: BoundaryFacts) -> str:
+    known = rows.is_absent(record) or any(rows.is_counted(each) for each in record.executions)
+    return "" if known else "no report says how many tests there were (T14, T05)"
+
+
+def _uncovered(record: TestRecord, _facts: BoundaryFacts) -> str:
+    return "" if any(each.coverage for each in record.executions) else "no coverage was measured"
+
+
+def _ungated(_record: TestRecord, facts: BoundaryFacts) -> str:
+    return "no coverage gate is set" if facts.coverage_gate is None else ""
+
+
+def _undeclared(record: TestRecord, _facts: BoundaryFacts) -> str:
+    told = any(rows.counters(each) for each in rows.reported(record))
+    return "" if told or not rows.reported(record) else "the reports declare no counters"
+
+
+def _duplicates_stop(record: TestRecord, _facts: BoundaryFacts) -> Severity:
+    """Only where the runner's ids are unique is a repeated one a lie; else it is shown."""
+    repeated = [each.framework for each in rows.reported(record) if each.duplicate_ids]
+    return Severity.WARN if repeated and not rows.NAMED_ONCE & set(repeated) else Severity.STOP
+
+
+def _coverage_name(record: TestRecord, facts: BoundaryFacts) -> str:
+    stale = any("STALE" in rows.coverage(each).split(":")[0] for each in rows.gated(record, facts))
+    return "COVERAGE_STALE" if stale else "COVERAGE_MISSING"
+
+
+CONTRACT = Contract(
+    record=TestRecord,
+    frames=(
+        Frame(
+            "absence",
+            ("what",),
+            rows.absence_rows,
+            count=lambda record, _: int(rows.is_absent(record)),
+            empty="there are executions",
+        ),
+        Frame(
+            "executions",
+            (
+                "label",
+                "ended",
+                "exit_code",
+                "total",
+                "tests_missing",
+                "report",
+                "coverage",
+                "lines_missing",
+                "outside_seconds",
+            ),
+            rows.execution_rows,
+            count=lambda record, _: len(record.executions),
+            empty=NO_EXECUTION,
+        ),
+        Frame(
+            "reports",
+            (
+                "label",
+                "older_seconds",
+                "story",
+                "declared",
+                "counted",
+                "drift",
+                "duplicates",
+                "duplicate",
+                "impossible",
+                "case_seconds",
+                "wall_seconds",
+                "excess_seconds",
+                "ran_in_cell",
+                "unexpected",
+            ),
+            rows.report_rows,
+            count=lambda record, _: len(rows.reported(record)),
+            empty=NO_REPORT,
+        ),
+    ),
+    parameters=lambda _record, _facts: {},
+    checks=(
+        Check(
+            "T14",
+            (in_set("executions", "ended", [rows.SELF]),),
+            expected=lambda _record, _: "test processes that end by themselves",
+            observed=lambda record, _: f"{_number(len(record.executions), 'execution')} that did",
+            culprit=lambda row: f"{row['label']} {row['ended']} (exit code {row['exit_code']})",
+        ),
+        Check(
+            "T01",
+            (at_most("executions", "tests_missing", 0), in_set("absence", "what", [rows.SKIPPED])),
+            expected=lambda record, _: (
+                "a skip that sluice.yaml declares" if record.skipped else "at least 1 test in every execution"
+            ),
+            observed=_ran,
+            culprit=lambda row: (
+                str(row["what"])
+                if "what" in row
+                else f"{row['label']}: {row['total']} tests, exit code {row['exit_code']}"
+            ),
+            unless=_uncounted,
+        ),
+        Check(
+            "T05",
+            (in_set("executions", "report", [rows.READABLE]),),
+            expected=lambda _record, _: "a whole JUnit report of every execution",
+            observed=lambda record, _: _number(len(record.executions), "whole report"),
+            culprit=lambda row: f"{row['label']}: {row['report']} (exit code {row['exit_code']})",
+        ),
+        Check(
+            "T04",
+            (at_most("reports", "older_seconds", 0),),
+            expected=lambda _record, _: "a report that was written after the runner began",
+            observed=lambda _record, _: "reports of this run",
+            culprit=lambda row: f"{row['label']}: written {row['older_seconds']:.1f} s before",
+        ),
+        Check(
+            "T03",
+            (in_set("reports", "story", rows.HONEST_STORIES),),
+            expected=lambda _record, _: "exit code, report and stage that agree",
+            observed=lambda record, _: "; ".join({rows.story(each, record) for each in rows.reported(record)}),
+            culprit=lambda row: f"{row['label']}: {row['story']}",
+        ),
+        Check(
+            "T06",
+            (at_most("reports", "drift", 0),),
+            expected=lambda _record, _: "counters that are the number of the cases",
+            observed=lambda record, _: f"{record.total} tests, as declared",
+            culprit=lambda row: f"{row['label']}: declared {row['declared']}; counted {row['counted']}",
+            unless=_undeclared,
+        ),
+        Check(
+            "T08",
+            (at_most("reports", "duplicates", 0),),
+            expected=lambda _record, _: "every test once in an execution",
+            observed=lambda _record, _: "no test twice",
+            culprit=lambda row: f"{row['label']}: {row['duplicates']} repeated, {row['duplicate']}",
+            severity=_duplicates_stop,
+        ),
+        Check(
+            "T07",
+            (
+                at_most("reports", "impossible", 0),
+                at_most("reports", "excess_seconds", 0),
+            ),
+            expected=lambda _record, _: "durations that are numbers, not negative, and fit into the time of the run",
+            observed=lambda record, _: f"{sum(each.case_seconds for each in record.executions):.3f} s in all",
+            culprit=lambda row: (
+                f"{row['label']}: {row['case_seconds']:.3f} s in all, {row['impossible']} impossible, "
+                f"in a run of {row['wall_seconds']:.1f} s"
+            ),
+        ),
+        Check(
+            "T10",
+            (at_least("reports", "ran_in_cell", 1),),
+            expected=lambda _record, _: "at least 1 test that is not skipped",
+            observed=lambda record, _: f"{sum(each.skipped for each in record.executions)} of {record.total} skipped",
+            culprit=lambda row: f"{row['label']}: all tests skipped",
+        ),
+        Check(
+            "T16",
+            (at_most("reports", "unexpected", 0),),
+            expected=lambda _record, _: "no unexpected pass that is counted as good",
+            observed=lambda record, _: (
+                f"{sum(each.xpassed for each in record.executions)} unexpected passes, as declared"
+            ),
+            culprit=lambda row: f"{row['label']}: {row['unexpected']} unexpected passes",
+        ),
+        Check(
+            "T11",
+            (in_set("executions", "coverage", [rows.MEASURED, rows.NOT_GATED]),),
+            expected=lambda _record, facts: f"coverage to hold against the gate of {facts.coverage_gate} %",
+            observed=lambda _record, _: "coverage of every gated execution",
+            culprit=lambda row: f"{row['label']}: {row['coverage']}",
+            unless=_ungated,
+            name=_coverage_name,
+        ),
+        Check(
+            "T12",
+            (at_most("executions", "lines_missing", 0),),
+            expected=lambda _record, _: "at least 1 measured line",
+            observed=lambda record, _: f"{sum(e.coverage.lines_valid for e in record.executions if e.coverage)} lines",
+            culprit=lambda row: f"{row['label']}: 0 lines",
+            unless=_uncovered,
+            severity=lambda _record, facts: Severity.WARN if facts.coverage_gate is None else Severity.STOP,
+        ),
+        Check(
+            "T17",
+            (at_most("executions", "outside_seconds", rows.CLOCK_SECONDS),),
+            expected=lambda record, _: f"tests between {record.started_at:%F %T} and {record.ended_at:%F %T} UTC",
+            observed=lambda _record, _: "tests within the stage's time",
+            culprit=lambda row: f"{row['label']}: {row['outside_seconds']:.0f} s outside of it",
+        ),
+    ),
+)

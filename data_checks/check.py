@@ -1,0 +1,182 @@
+"""One named check, and how its result is judged from what Great Expectations said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic
+
+from data_checks.engine import Verdict
+from data_checks.facts import BoundaryFacts
+from data_checks.frames import Expect, R, Row, Rows, null_columns
+from data_checks.lie import Lie
+from data_checks.registry import BY_CODE
+from sluice.errors import quote
+from sluice.records.checks import CheckResult
+from sluice.records.common import StageRecord
+from sluice.states import CheckStatus, Severity
+
+SHOWN = 3  # culprits that a message names
+BROKEN_STEP = (
+    "The boundary is at fault, not your code: run `sluice doctor`, then run again. A check that cannot run is no pass."
+)
+
+
+def _nothing(_record: StageRecord, _facts: BoundaryFacts) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Check(Generic[R]):
+    """One named check of a contract; its name, severity and next step are in the registry.
+
+    Attributes:
+        code: code in the registry.
+        expectations: all must hold.
+        expected: what should be, for the user.
+        observed: what is, for the user; of the whole record.
+        culprit: what is, of one row that breaks an expectation; without it, `observed` is shown.
+        unless: why the check has no subject in this record; "" when it has.
+        severity: instead of the registry's, where it depends on the record.
+        name: instead of the registry's, where one code has close variants.
+    """
+
+    code: str
+    expectations: tuple[Expect, ...]
+    expected: Callable[[R, BoundaryFacts], str]
+    observed: Callable[[R, BoundaryFacts], str]
+    culprit: Callable[[Row], str] | None = None
+    unless: Callable[[R, BoundaryFacts], str] = _nothing
+    severity: Callable[[R, BoundaryFacts], Severity] | None = None
+    name: Callable[[R, BoundaryFacts], str] | None = None
+
+    @property
+    def lie(self) -> Lie:
+        """The registry's entry."""
+        return BY_CODE[self.code]
+
+    def key(self, expect: Expect) -> str:
+        """Return the name of one of its expectations within its suite."""
+        return f"{self.code}/{self.expectations.index(expect)}"
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A frame and what Great Expectations said about it.
+
+    Attributes:
+        rows: the frame's rows.
+        verdicts: by key of the expectation; none for an empty frame.
+        empty: why it has no rows, when that is allowed.
+        error: why it could not be looked at.
+    """
+
+    rows: Rows = ()
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    empty: str = ""
+    error: str = ""
+
+
+def judge(check: Check[R], record: R, facts: BoundaryFacts, looked: Mapping[str, Looked]) -> CheckResult:
+    """Return the check's result from what was seen of its frames (by name)."""
+    seen = [(expect, looked[expect.frame]) for expect in check.expectations]
+    error = next((frame.error for _, frame in seen if frame.error), "")
+    if error:
+        return could_not_run(check, error)
+    reason = check.unless(record, facts) or _vacuous(seen)
+    if reason:
+        return _result(check, CheckStatus.NOT_APPLICABLE, message=reason)
+    failed: list[tuple[Expect, Sequence[Row]]] = []
+    for expect, frame in seen:
+        if not frame.rows:
+            continue
+        gaps = null_columns(frame.rows, expect.columns)
+        verdict = frame.verdicts[check.key(expect)]
+        if gaps or verdict.error:
+            return could_not_run(check, verdict.error or f"{expect.frame} has rows without {' and '.join(gaps)}")
+        if not verdict.passed:
+            failed.append((expect, [frame.rows[index] for index in verdict.culprits]))
+    return _verdict(check, record, facts, failed)
+
+
+def could_not_run(check: Check[R], error: str) -> CheckResult:
+    """Return the result of a check that was not evaluated: a rejection that no waiver lifts."""
+    return _result(
+        check,
+        CheckStatus.COULD_NOT_RUN,
+        expected="the check runs",
+        observed=error,
+        message=f"{check.lie.name} could not be checked: {quote(error)}.",
+        next_step=BROKEN_STEP,
+    )
+
+
+def _vacuous(seen: Sequence[tuple[Expect, Looked]]) -> str:
+    """Return why there is nothing to look at, when all frames of the check are empty; "" otherwise."""
+    return "" if any(frame.rows for _, frame in seen) else seen[0][1].empty
+
+
+def _verdict(
+    check: Check[R], record: R, facts: BoundaryFacts, failed: Sequence[tuple[Expect, Sequence[Row]]]
+) -> CheckResult:
+    severity = check.severity(record, facts) if check.severity else check.lie.severity
+    name = check.name(record, facts) if check.name else check.lie.name
+    expected = check.expected(record, facts)
+    if not failed:
+        observed = check.observed(record, facts)
+        return _result(check, CheckStatus.PASSED, expected, observed, severity=severity, name=name)
+    observed = _culprits(check, failed) or check.observed(record, facts)
+    severity, note = _waived(check, severity, facts)
+    return _result(
+        check,
+        CheckStatus.FAILED,
+        expected,
+        observed,
+        message=f"{check.lie.says} Expected {expected}; observed {observed}.{note}",
+        next_step=check.lie.next_step,
+        severity=severity,
+        name=name,
+        expectation=failed[0][0].type,
+    )
+
+
+def _culprits(check: Check[R], failed: Sequence[tuple[Expect, Sequence[Row]]]) -> str:
+    if check.culprit is None:
+        return ""
+    rows = {id(row): row for _, culprits in failed for row in culprits}
+    shown = [check.culprit(row) for row in list(rows.values())[:SHOWN]]
+    return "; ".join(shown + ([f"and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []))
+
+
+def _waived(check: Check[R], severity: Severity, facts: BoundaryFacts) -> tuple[Severity, str]:
+    waiver = facts.waiver(check.code)
+    if waiver is None or severity is Severity.WARN:
+        return severity, ""
+    if waiver.expires < facts.now.date():
+        return severity, f" Its waiver (by {waiver.owner}) expired on {waiver.expires}."
+    return Severity.WARN, f" Waived until {waiver.expires} by {waiver.owner}: {waiver.reason}."
+
+
+def _result(
+    check: Check[R],
+    status: CheckStatus,
+    expected: str = "",
+    observed: str = "",
+    *,
+    message: str = "",
+    next_step: str = "",
+    severity: Severity | None = None,
+    name: str = "",
+    expectation: str = "",
+) -> CheckResult:
+    return CheckResult(
+        code=check.code,
+        name=name or check.lie.name,
+        severity=severity or check.lie.severity,
+        status=status,
+        expectation=expectation or check.expectations[0].type,
+        expected=expected,
+        observed=observed,
+        message=message,
+        next_step=next_step,
+    )

@@ -1,0 +1,157 @@
+"""The one place that talks to Great Expectations: suites are built once per process and kept warm.
+
+Importing this module is cheap; `great_expectations` is imported when the first suite is built (seconds when cold), or
+by `data_checks.preload()` in the warm process. No thread is started, nothing is written, nothing is sent.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from data_checks.frames import Expect, Parameter, Rows, is_null
+from sluice.errors import SluiceError
+
+COUNT = "row count"  # key of the guard that every suite has
+EXPECTED_ROWS = "expected_rows"
+
+
+class EmptySuiteError(SluiceError):
+    """A suite or contract without a check: Great Expectations would pass it, we refuse to build it."""
+
+    code = "SUITE_EMPTY"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one expectation.
+
+    Attributes:
+        passed: it was evaluated and holds.
+        error: why it was not evaluated; "" when it was.
+        culprits: indices of the rows that break it, as Great Expectations names them.
+    """
+
+    passed: bool
+    error: str = ""
+    culprits: tuple[int, ...] = ()
+
+
+class Suite:
+    """A warm suite over one frame: the frame's expectations, and a row count, since GX passes an empty frame."""
+
+    def __init__(self, context: Any, name: str, columns: Sequence[str], expectations: Mapping[str, Expect]) -> None:
+        if not expectations:
+            raise EmptySuiteError(f"suite {name} has no expectation")
+        self._columns = tuple(columns)
+        guard = Expect("expect_table_row_count_to_equal", name, {"value": Parameter(EXPECTED_ROWS)})
+        self._expectations = {COUNT: guard, **expectations}
+        built = [_expectation(key, each) for key, each in self._expectations.items()]
+        self._suite = context.suites.add(_suite(name, built))
+        asset = context.data_sources.get("sluice").add_dataframe_asset(name)
+        self._batches = asset.add_batch_definition_whole_dataframe(name)
+
+    def validate(self, rows: Rows, count: int, parameters: Mapping[str, object]) -> dict[str, Verdict]:
+        """Return a verdict for each key, the row count's included; whatever was not evaluated has an error.
+
+        Args:
+            rows: at least one row.
+            count: number of rows that there must be.
+            parameters: suite parameters by name.
+        """
+        batch = self._batches.get_batch(batch_parameters={"dataframe": self._table(rows)})
+        given = {**parameters, EXPECTED_ROWS: count}
+        outcome = batch.validate(self._suite, expectation_parameters=given, result_format="BOOLEAN_ONLY")
+        verdicts = {key: Verdict(False, "Great Expectations gave no result for it") for key in self._expectations}
+        for result in outcome.results:
+            verdicts[result.expectation_config.meta["key"]] = _verdict(result)
+        for key, verdict in verdicts.items():
+            if not verdict.passed and not verdict.error and key != COUNT:
+                verdicts[key] = Verdict(False, culprits=self._culprits(batch, key, given))
+        return verdicts
+
+    def _table(self, rows: Rows) -> Any:
+        import pandas as pd
+
+        # Objects, so that pandas turns no int into float beside a null, and no null into NaN.
+        columns = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in self._columns}
+        for name, column in columns.items():
+            if not any(is_null(value) or isinstance(value, str) for value in column):
+                columns[name] = column.infer_objects()
+        return pd.DataFrame(columns)
+
+    def _culprits(self, batch: Any, key: str, parameters: Mapping[str, object]) -> tuple[int, ...]:
+        """Ask a failed expectation again, for the rows that break it (too slow to ask always)."""
+        expectation = _expectation(key, self._expectations[key].of_each_row)
+        result = batch.validate(expectation, expectation_parameters=dict(parameters), result_format="COMPLETE")
+        return tuple(int(index) for index in result.result.get("unexpected_index_list") or ())
+
+
+class Engine:
+    """An ephemeral Great Expectations context and the suites that were built in it."""
+
+    def __init__(self) -> None:
+        gx = _import()
+        from great_expectations.data_context.types.base import ProgressBarsConfig
+
+        self._context = gx.get_context(mode="ephemeral")
+        # Before the first batch: tqdm would start a thread, and the warm process forks.
+        self._context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+        self._context.data_sources.add_pandas("sluice")
+        self._suites: dict[str, Suite] = {}
+        self.lock = threading.Lock()
+
+    def suite(self, name: str, columns: Sequence[str], expectations: Mapping[str, Expect]) -> Suite:
+        """Return the warm suite `name`, built at the first call."""
+        if name not in self._suites:
+            self._suites[name] = Suite(self._context, name, columns, expectations)
+        return self._suites[name]
+
+
+@cache
+def engine() -> Engine:
+    """Return the process's one engine."""
+    return Engine()
+
+
+def _import() -> Any:
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read at import; it would phone home
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # GX 1.24 imports sre_constants
+        import great_expectations
+
+    return great_expectations
+
+
+def _suite(name: str, expectations: list[Any]) -> Any:
+    from great_expectations import ExpectationSuite
+
+    return ExpectationSuite(name=name, expectations=expectations)
+
+
+def _expectation(key: str, expect: Expect) -> Any:
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    kwargs: dict[str, Any] = {
+        name: {"$PARAMETER": value.name} if isinstance(value, Parameter) else value
+        for name, value in expect.kwargs.items()
+        if value is not None
+    }
+    return get_expectation_impl(expect.type)(**kwargs, meta={"key": key})
+
+
+def _verdict(result: Any) -> Verdict:
+    """Read a result; an exception inside Great Expectations is an error, whatever `success` says."""
+    info = result.exception_info or {}
+    # One flat dict, or one dict a metric that failed.
+    for each in [info, *(value for value in info.values() if isinstance(value, dict))]:
+        if each.get("raised_exception"):
+            return Verdict(False, str(each.get("exception_message")))
+    if not isinstance(result.success, bool):
+        return Verdict(False, f"Great Expectations answered {result.success!r}")
+    return Verdict(result.success)

@@ -1,0 +1,59 @@
+"""What only the runner knows: the values that a record is held against."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pydantic import AwareDatetime, Field
+
+from sluice.errors import SluiceError
+from sluice.records.common import Frozen
+
+
+class FactMissingError(SluiceError):
+    """A check needs a fact that the runner did not hand over; the check counts as *could not run*."""
+
+    code = "FACT_MISSING"
+
+
+class CheckWaiver(Frozen):
+    """A stop that a project lowers to a warning: why, who answers for it, and until when (that day included)."""
+
+    code: str = Field(pattern=r"^[A-Z]\d{2}$")
+    reason: str = Field(min_length=8)
+    owner: str = Field(min_length=1)
+    expires: date
+
+
+class BoundaryFacts(Frozen):
+    """Facts about the run, from the runner and from accepted records, never from the record that is checked.
+
+    A check that needs a fact which is None cannot run, and so stops the run.
+    """
+
+    run_id: str
+    now: AwareDatetime
+    commit: str | None = Field(default=None, description="the commit that was asked for; later: the accepted source's")
+    tree: str | None = Field(default=None, description="tree of the accepted source, which is the tree that was tested")
+    committed_at: AwareDatetime | None = Field(default=None, description="when the accepted commit was made")
+    base_tree: str | None = Field(
+        default=None, description="after checkout: tree of what the commit was compared with; None: not known"
+    )
+    skip_reason: str | None = Field(default=None, description="`test.skip` of sluice.yaml")
+    coverage_gate: float | None = Field(default=None, description="`test.coverage.fail_under`, percent")
+    release_digest: str | None = Field(default=None, description="digest of the accepted build's release")
+    database_configured: bool = Field(default=False, description="vulnerability data is configured")
+    database_max_age_days: float = Field(default=7.0, gt=0)
+    replicas: int | None = Field(default=None, description="replicas of the environment's declaration")
+    waivers: tuple[CheckWaiver, ...] = ()
+
+    def need(self, name: str) -> str:
+        """Return the fact `name`; FactMissingError when the runner did not hand it over."""
+        value = getattr(self, name)
+        if value is None:
+            raise FactMissingError(f"the boundary was not told the {name.replace('_', ' ')}")
+        return str(value)
+
+    def waiver(self, code: str) -> CheckWaiver | None:
+        """Return the waiver of check `code`, expired or not."""
+        return next((waiver for waiver in self.waivers if waiver.code == code), None)
