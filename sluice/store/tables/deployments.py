@@ -22,7 +22,7 @@ from sluice.store.tables.base import (
 )
 
 STAGE = "stage_runs.id"
-MOVE_STATES = ("started", "succeeded", "failed", "interrupted")
+MOVE_STATES = ("started", "serving", "failed", "interrupted")
 STEP_STATUSES = ("started", "done", "failed", "skipped", "interrupted")
 ORDER = Sequence("journal_number", metadata=Base.metadata)
 ENDED = "(ended_at IS NULL) = (state = 'started')"
@@ -38,7 +38,6 @@ class Deployment(Base):
         digest("previous_digest"),
         in_order("started_at", "ended_at"),
         CheckConstraint(ENDED, name="terminal_has_end"),
-        CheckConstraint("state = 'succeeded' OR smoke_passed IS NOT TRUE", name="smoke_after_success"),
         *count("fence"),
         UniqueConstraint("number"),
         Index("ix_deployments_environment_id_number", "environment_id", "number"),
@@ -48,7 +47,9 @@ class Deployment(Base):
 
     id: Mapped[UuidText] = column("Id of the deployment.", primary_key=True)
     number: Mapped[int] = column("Order of deploys and rollbacks in one.", ORDER, server_default=ORDER.next_value())
-    run_id: Mapped[UuidText] = column("Run.", ForeignKey("pipeline_runs.id"))
+    run_id: Mapped[UuidText | None] = column(
+        "Run; empty when the environment was settled outside of any.", ForeignKey("pipeline_runs.id")
+    )
     project_id: Mapped[int] = column("Project.", ForeignKey("projects.id"))
     environment_id: Mapped[int] = column("Environment.", ForeignKey("environments.id"))
     target: Mapped[str] = column("How the release runs.")
@@ -56,7 +57,7 @@ class Deployment(Base):
     previous_digest: Mapped[str | None] = column("Release that served before; empty: none.")
     fence: Mapped[int] = column("Fence of the lock that it was done under.")
     state: Mapped[str] = column(
-        "started, succeeded, failed (the old one serves) or interrupted.", server_default="started"
+        "started, serving (it took over), failed (the old one serves on) or interrupted.", server_default="started"
     )
     detail: Mapped[str] = column("What happened, in words.", server_default="")
     smoke_passed: Mapped[bool | None] = column("Verdict of the smoke test; empty: none yet.")
@@ -74,8 +75,7 @@ class Rollback(Base):
         digest("from_digest"),
         in_order("started_at", "ended_at"),
         CheckConstraint(ENDED, name="terminal_has_end"),
-        CheckConstraint("state <> 'succeeded' OR to_digest IS NOT NULL", name="succeeded_has_target"),
-        CheckConstraint("state = 'succeeded' OR validated IS NOT TRUE", name="validated_after_success"),
+        CheckConstraint("state <> 'serving' OR to_digest IS NOT NULL", name="serving_has_target"),
         *count("fence"),
         *sane("seconds_to_restore"),
         UniqueConstraint("number"),
@@ -86,7 +86,9 @@ class Rollback(Base):
 
     id: Mapped[UuidText] = column("Id of the rollback.", primary_key=True)
     number: Mapped[int] = column("Order of deploys and rollbacks in one.", ORDER, server_default=ORDER.next_value())
-    run_id: Mapped[UuidText] = column("Run.", ForeignKey("pipeline_runs.id"))
+    run_id: Mapped[UuidText | None] = column(
+        "Run; empty when the environment was settled outside of any.", ForeignKey("pipeline_runs.id")
+    )
     project_id: Mapped[int] = column("Project.", ForeignKey("projects.id"))
     environment_id: Mapped[int] = column("Environment.", ForeignKey("environments.id"))
     deployment_id: Mapped[UuidText | None] = column("Deploy that it undoes.", ForeignKey("deployments.id"))
@@ -95,7 +97,9 @@ class Rollback(Base):
     to_digest: Mapped[str | None] = column("Release that is to serve again; empty: there is none to go to.")
     reason: Mapped[str] = column("Why.")
     fence: Mapped[int] = column("Fence of the lock that it was done under.")
-    state: Mapped[str] = column("started, succeeded, failed or interrupted.", server_default="started")
+    state: Mapped[str] = column(
+        "started, serving (the old release took over), failed or interrupted.", server_default="started"
+    )
     detail: Mapped[str] = column("What happened, in words.", server_default="")
     validated: Mapped[bool | None] = column("The old release was seen to answer, and answer well.")
     seconds_to_restore: Mapped[float | None] = column("From the decision to the validated old release.")

@@ -42,7 +42,7 @@ class EnvironmentLock(Base):
 
     environment_id: Mapped[int] = column("Environment.", ForeignKey("environments.id"), primary_key=True)
     fence: Mapped[int] = column("Grows with each holder: what an earlier holder writes is refused.")
-    holder_run_id: Mapped[UuidText | None] = column("Run that holds it; empty: free.", ForeignKey("pipeline_runs.id"))
+    holder_run_id: Mapped[UuidText | None] = column("Run, or settling, that holds it; empty: free.")
     purpose: Mapped[str] = column("For what it is, or was last, held.", server_default="")
     acquired_at: Mapped[datetime | None] = column("Since when it is held.")
     lease_until: Mapped[datetime | None] = column("The holder is dead when this passes without a renewal.")

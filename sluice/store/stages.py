@@ -1,0 +1,101 @@
+"""Stages of runs: begun, failed, skipped, and found again by their key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+from sqlalchemy import Connection, Engine, Text, case, func, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+
+from sluice.states import StageName, StageState
+from sluice.store.engine import retry_database
+from sluice.store.leases import clock
+from sluice.store.tables.releases import StageArtifact
+from sluice.store.tables.runs import PipelineRun, Project, StageKey, StageRun
+
+ORDER = {stage: place for place, stage in enumerate(StageName, start=1)}
+OPEN = (StageState.PENDING, StageState.RUNNING)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An accepted result that may be reused, and the files (SHA-256) that it needs."""
+
+    run_id: str
+    stage_run_id: str
+    artifacts: tuple[str, ...]
+
+
+class StageRuns:
+    """The rows of stages. A stage is opened once a run; final states are final."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @retry_database
+    def start_stage(self, run_id: str, stage: StageName) -> str:
+        """Begin a stage, or begin it again after a retry; return the id of its row."""
+        begun = case((StageRun.state == StageState.PENDING, StageState.RUNNING.value), else_=StageRun.state)
+        values = {
+            "state": begun,
+            "attempts": StageRun.attempts + 1,
+            "started_at": func.coalesce(StageRun.started_at, clock()),
+        }
+        with self.engine.begin() as connection:
+            stage_run_id = open_stage(connection, run_id, stage)
+            still_open = update(StageRun).where(StageRun.id == stage_run_id, StageRun.state.in_(OPEN))
+            connection.execute(still_open.values(values))
+        return stage_run_id
+
+    @retry_database
+    def fail_stage(self, stage_run_id: str, state: StageState, reason: str) -> bool:
+        """End a stage that handed over no record; return False when it had already ended."""
+        with self.engine.begin() as connection:
+            return close_stage(connection, stage_run_id, state, reason)
+
+    @retry_database
+    def skip_stage(self, run_id: str, stage: StageName, reason: str) -> str:
+        """Say that a stage does not run, and why; return the id of its row."""
+        with self.engine.begin() as connection:
+            stage_run_id = open_stage(connection, run_id, stage)
+            close_stage(connection, stage_run_id, StageState.SKIPPED, reason)
+        return stage_run_id
+
+    @retry_database
+    def find_accepted(self, project: str, stage: StageName, key: str) -> Accepted | None:
+        """Return the newest accepted, passed result under `key` of a stage run that really did the work."""
+        files = (
+            select(func.array_agg(StageArtifact.sha256.distinct()))
+            .where(StageArtifact.stage_run_id == StageRun.id)
+            .scalar_subquery()
+        )
+        nothing = literal([], ARRAY(Text))
+        query = (
+            select(StageRun.run_id, StageRun.id, func.coalesce(files, nothing).label("files"))
+            .join(StageKey, StageKey.stage_run_id == StageRun.id)
+            .join(PipelineRun, PipelineRun.id == StageRun.run_id)
+            .join(Project, Project.id == PipelineRun.project_id)
+            .where(Project.name == project, StageRun.stage == str(stage), StageKey.key == key)
+            .where(StageRun.state == StageState.PASSED, StageKey.produced_by == StageRun.run_id)
+            .order_by(StageRun.number.desc())
+            .limit(1)
+        )
+        with self.engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return Accepted(row.run_id, row.id, tuple(row.files)) if row else None
+
+
+def open_stage(connection: Connection, run_id: str, stage: StageName) -> str:
+    """Return the id of the run's row of `stage`, made as `pending` when there is none."""
+    row = insert(StageRun).values(id=str(uuid4()), run_id=run_id, stage=str(stage), ordinal=ORDER[StageName(stage)])
+    connection.execute(row.on_conflict_do_nothing(index_elements=["run_id", "stage"]))
+    query = select(StageRun.id).where(StageRun.run_id == run_id, StageRun.stage == str(stage))
+    return str(connection.execute(query).scalar_one())
+
+
+def close_stage(connection: Connection, stage_run_id: str, state: StageState, reason: str) -> bool:
+    """End an open stage without a record; return False when it had already ended."""
+    values = {"state": str(state), "reason": reason, "ended_at": func.greatest(StageRun.started_at, clock())}
+    closing = update(StageRun).where(StageRun.id == stage_run_id, StageRun.state.in_(OPEN)).values(values)
+    return connection.execute(closing).rowcount > 0
