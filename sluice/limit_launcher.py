@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import json
 import os
 import resource
-import signal
 import sys
+import time
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
 PARENT = "sluice"  # every group of ours is below this one
 CPU_PERIOD = 100_000  # microseconds
-PR_SET_PDEATHSIG = 1
 
 
 class Groups:
@@ -130,8 +128,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--cpus", type=float)
     parser.add_argument("--pids", type=int)
     parser.add_argument("--env-file", type=Path, help="JSON object: the whole environment of the program")
-    parser.add_argument("--starts-file", type=Path, help="gets one byte a start: more than one means restarts")
-    parser.add_argument("--die-with-parent", action="store_true")
+    parser.add_argument("--starts-file", type=Path, help="gets the time of each start, one a line")
     parser.add_argument("words", nargs=argparse.REMAINDER)
     return parser.parse_args(argv)
 
@@ -146,10 +143,8 @@ def main(argv: list[str]) -> None:
         None if "pids" in joined else asked.pids,
     )
     if asked.starts_file:
-        with asked.starts_file.open("ab") as file:
-            file.write(b".")
-    if asked.die_with_parent:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        with asked.starts_file.open("a") as file:
+            file.write(f"{time.time():.3f}\n")
     environment = json.loads(asked.env_file.read_text()) if asked.env_file else dict(os.environ)
     try:
         os.execvpe(words[0], words, environment)  # noqa: S606 - becoming the program is this script's purpose

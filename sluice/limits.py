@@ -31,7 +31,6 @@ def wrap(
     name: str,
     env_file: Path | None = None,
     starts_file: Path | None = None,
-    die_with_parent: bool = False,
 ) -> list[str]:
     """Return `argv` with the launcher in front, which takes the limits and then becomes the program.
 
@@ -41,8 +40,7 @@ def wrap(
         cpus: CPU cores of all its processes together; None: no limit.
         name: name of the control group, unique on this machine; free it with :func:`remove`.
         env_file: JSON object that is the *whole* environment of the program; None hands on the launcher's.
-        starts_file: gets one byte at each start, so that restarts can be counted.
-        die_with_parent: TERM to the program when the process that started it dies.
+        starts_file: gets the time of each start, one a line, so that restarts can be counted.
     """
     words = [sys.executable, "-I", "-S", str(Path(limit_launcher.__file__).resolve()), "--name", name]
     words += ["--memory", str(memory_bytes)] if memory_bytes is not None else []
@@ -50,7 +48,6 @@ def wrap(
     words += ["--pids", str(PIDS)]
     words += ["--env-file", str(env_file)] if env_file is not None else []
     words += ["--starts-file", str(starts_file)] if starts_file is not None else []
-    words += ["--die-with-parent"] if die_with_parent else []
     return [*words, "--", *map(str, argv)]
 
 

@@ -35,7 +35,7 @@ class Replica(Frozen):
     pid: int | None
     address: str
     healthy: bool
-    restarts: int = Field(ge=0)
+    restarts: int = Field(ge=0, description="starts after the first, in the last five minutes")
     memory_limit_bytes: int | None = None
     cpu_limit: float | None = None
     limits_enforced: tuple[str, ...] = ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -26,12 +25,16 @@ from sluice.targets.base import (
     ReplicaFailedError,
     ReplicaSet,
 )
+from sluice.targets.files import write_private
 from sluice.targets.ports import free_ports, is_free
 from sluice.targets.replica import answers, command_of, configuration_of, environment_of, listens, release_digest
+from sluice.tools.supervisor import ServiceProgram
 
 POLL_SECONDS = 0.1
 TAIL_LINES = 15
 TAIL_BYTES = 16 * 1024
+RESTART_WINDOW_SECONDS = 300.0
+START_RETRIES = 1000  # a replica in service is never given up: what it waits for may come back
 KEPT_LOGS = 10  # sets of replicas whose logs stay after they are gone
 ENDED = ("BACKOFF", "EXITED", "FATAL", "UNKNOWN")
 
@@ -50,11 +53,10 @@ class ProcessTarget:
         """Start all replicas aside; returns before they answer."""
         replicas = self._describe(launch, secrets)
         folder = self._folder(replicas)
-        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         self._logs(replicas).mkdir(parents=True, exist_ok=True)
         for number, port in enumerate(replicas.ports, start=1):
-            _write_private(folder / f"{number}.environment", json.dumps(environment_of(launch, secrets, port)))
-        _write_private(folder / "set.json", replicas.model_dump_json())
+            write_private(folder / f"{number}.environment", json.dumps(environment_of(launch, secrets, port)))
+        write_private(folder / "set.json", replicas.model_dump_json())
         programs = [self._program(launch, replicas, n, p) for n, p in enumerate(replicas.ports, start=1)]
         self.supervisor.add_group(replicas.group, programs)
         return replicas
@@ -104,11 +106,11 @@ class ProcessTarget:
     def _describe(self, launch: Launch, secrets: Mapping[str, str]) -> ReplicaSet:
         taken = {port for known in self._all_sets() for port in known.ports}
         again = f"-{launch.attempt}" if launch.attempt > 1 else ""
-        name = f"app-{launch.project}-{launch.environment}-{launch.release.digest[7:19]}"
+        name = f"app-{launch.project[:40]}-{launch.environment[:40]}-{launch.release.digest[7:19]}"
         return ReplicaSet(
             group=f"{name}-{launch.deployment_id[:8]}{again}",
             ports=free_ports(launch.declaration.replicas, taken),
-            configuration=configuration_of(launch, secrets),
+            configuration=configuration_of(launch.service, launch.declaration, secrets),
             started_at=now(),
             **launch.model_dump(exclude={"attempt", "python"}),
         )
@@ -122,14 +124,14 @@ class ProcessTarget:
             name=self._cgroup(replicas, number),
             env_file=folder / f"{number}.environment",
             starts_file=folder / f"{number}.starts",
-            die_with_parent=True,
         )
-        return Program(
+        return ServiceProgram(
             name=replicas.program(number),
             command=tuple(words),
             directory=Path(launch.path),
             log=self._log(replicas, number),
             stop_seconds=launch.service.stop_timeout,
+            start_retries=START_RETRIES,
         )
 
     def _states(self, replicas: ReplicaSet) -> dict[str, ProgramState]:
@@ -154,7 +156,8 @@ class ProcessTarget:
 
     def _restarts(self, replicas: ReplicaSet, number: int) -> int:
         starts = self._folder(replicas) / f"{number}.starts"
-        return max(0, len(starts.read_bytes()) - 1) if starts.exists() else 0
+        times = starts.read_text().split()[1:] if starts.exists() else []
+        return sum(time.time() - float(at) < RESTART_WINDOW_SECONDS for at in times)
 
     def _refuse_ended(self, replicas: ReplicaSet, states: Mapping[str, ProgramState]) -> None:
         for number, port in enumerate(replicas.ports, start=1):
@@ -215,13 +218,3 @@ class ProcessTarget:
         folders = sorted(self._logs(replicas).parent.glob("*/"), key=lambda path: path.stat().st_mtime)
         for folder in folders[:-KEPT_LOGS]:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file of mode 0600 so that it is whole or not there."""
-    new = path.with_suffix(".new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

@@ -8,11 +8,12 @@ import hmac
 import json
 import os
 from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-import httpx
 import psutil
 
+from sluice.config.model import Environment, Service
 from sluice.targets.base import Launch, ReplicaSet
 
 INHERITED = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
@@ -22,10 +23,9 @@ PROBE_SECONDS = 2.0
 
 def environment_of(launch: Launch, secrets: Mapping[str, str], port: int) -> dict[str, str]:
     """Return the whole environment of a replica; nothing of ours but a locale and a home is handed on."""
-    venv = [str(Path(launch.python).parent)] if launch.python else []
     return {
         **{name: os.environ[name] for name in INHERITED if name in os.environ},
-        "PATH": os.pathsep.join([*venv, SYSTEM_PATH]),
+        "PATH": search_path(Path(launch.python) if launch.python else None),
         "PYTHONUNBUFFERED": "1",  # the last lines of a replica that dies must be in its log
         "PYTHONDONTWRITEBYTECODE": "1",  # replicas share the unpacked release and leave it as it is
         **launch.declaration.variables,
@@ -38,19 +38,24 @@ def environment_of(launch: Launch, secrets: Mapping[str, str], port: int) -> dic
     }
 
 
+def search_path(python: Path | None) -> str:
+    """Return the PATH of a replica: the release's own environment first."""
+    return os.pathsep.join([*([str(python.parent)] if python is not None else []), SYSTEM_PATH])
+
+
 def command_of(launch: Launch, port: int) -> list[str]:
     """Return the words of the service's command with `{port}` replaced."""
     return [word.replace("{port}", str(port)) for word in launch.service.command]
 
 
-def configuration_of(launch: Launch, secrets: Mapping[str, str]) -> str:
+def configuration_of(service: Service, declaration: Environment, secrets: Mapping[str, str]) -> str:
     """Return a digest of command, variables, limits and secrets: it changes when a new start would differ.
 
     Secrets go in keyed by one another, so that no single weak one can be guessed from the digest.
     """
     declared = {
-        "service": launch.service.model_dump(mode="json"),
-        "declaration": launch.declaration.model_dump(mode="json", exclude={"smoke", "protected"}),
+        "service": service.model_dump(mode="json"),
+        "declaration": declaration.model_dump(mode="json", exclude={"smoke", "protected"}),
     }
     key = json.dumps(dict(sorted(secrets.items()))).encode()
     return hmac.new(key, json.dumps(declared, sort_keys=True).encode(), hashlib.sha256).hexdigest()
@@ -77,11 +82,14 @@ def listens(pid: int, port: int) -> bool:
 
 def answers(port: int, health: str) -> str:
     """Return "" when `health` answers 200 on `port`, else what came instead."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
     try:
-        with httpx.Client(trust_env=False, timeout=PROBE_SECONDS) as client:
-            status = client.get(f"http://127.0.0.1:{port}{health}").status_code
-    except httpx.HTTPError as error:
+        connection.request("GET", health)
+        status = connection.getresponse().status
+    except (OSError, HTTPException) as error:
         return type(error).__name__
+    finally:
+        connection.close()
     return "" if status == 200 else f"status {status}"
 
 

@@ -1,0 +1,75 @@
+"""What deploy and rollback write down before they do it; `sluice.store.journal.Journal` is the real one."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from sluice.records.build import Release
+from sluice.records.deploy import Step
+
+
+class Lease(Protocol):
+    """The right to change one environment; a later holder has a higher fence."""
+
+    @property
+    def fence(self) -> int:
+        """Number that every write of this holder carries."""
+
+
+class DeployJournal(Protocol):
+    """The rows of deployments, rollbacks and fences. Writes are refused when the lease was lost."""
+
+    def lock(
+        self, project: str, environment: str, run_id: str, purpose: str, wait_seconds: float
+    ) -> AbstractContextManager[Lease]:
+        """Hold the environment's lock; DeployRefusedError names the holder when it stays taken."""
+
+    def environment_port(self, project: str, environment: str) -> int:
+        """Return the environment's port on 127.0.0.1, chosen once."""
+
+    def begin_deployment(
+        self, lease: Lease, run_id: str, project: str, environment: str, release: Release, previous: Release | None
+    ) -> str:
+        """Open a deployment and return its id."""
+
+    def step(self, lease: Lease, deployment_id: str, step: Step) -> None:
+        """Write a step: `started` before it is done, then `done` or `failed`."""
+
+    def finish_deployment(self, lease: Lease, deployment_id: str, state: str, detail: str = "") -> None:
+        """Close a deployment: `serving`, `failed`, `interrupted`."""
+
+    def open_deployments(self, project: str, environment: str) -> tuple[str, ...]:
+        """Return the ids of deployments that were begun here and never finished."""
+
+    def last_good_release(self, project: str, environment: str, besides: str | None = None) -> Release | None:
+        """Return the newest release that passed smoke here, is not fenced and is not `besides` (a digest)."""
+
+    def smoke_passed(self, project: str, environment: str, digest: str) -> bool:
+        """Tell whether the release ever passed its smoke test here."""
+
+    def begin_rollback(
+        self,
+        lease: Lease,
+        run_id: str,
+        project: str,
+        environment: str,
+        bad: Release | None,
+        to: Release | None,
+        reason: str,
+    ) -> str:
+        """Open a rollback and return its id."""
+
+    def rollback_step(self, lease: Lease, rollback_id: str, step: Step) -> None:
+        """Write a step of a rollback, as :meth:`step` does for a deployment."""
+
+    def finish_rollback(
+        self, lease: Lease, rollback_id: str, state: str, detail: str, validated: bool, seconds_to_restore: float | None
+    ) -> None:
+        """Close a rollback: `serving`, `failed`, `interrupted`."""
+
+    def fence(self, lease: Lease, project: str, environment: str, release: Release, reason: str) -> None:
+        """Forbid this release here from now on."""
+
+    def fenced(self, project: str, environment: str, digest: str) -> str | None:
+        """Return why the release is fenced here; None when it is not."""

@@ -1,0 +1,143 @@
+"""The moves that deploy, rollback and settling are made of: bring replicas up aside, and let them take over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from sluice.command import mask
+from sluice.errors import DeployFailedError
+from sluice.records.deploy import Replica
+from sluice.stages.deploy_preflight import refuse_missing_program
+from sluice.stages.deploy_site import Kept, Site
+from sluice.stages.deploy_steps import Steps
+from sluice.stages.deploy_world import DeployWorld
+from sluice.targets.base import Launch, PortTakenError, ReplicaFailedError, ReplicaSet
+from sluice.targets.replica import answers
+
+START_ATTEMPTS = 3  # only after another program took a port that was free when it was chosen
+POLL_SECONDS = 0.05
+
+
+def bring_up(
+    world: DeployWorld, site: Site, steps: Steps, kept: Kept, deployment_id: str, secrets: Mapping[str, str]
+) -> ReplicaSet:
+    """Unpack the release, start its replicas aside and wait until each is healthy.
+
+    Raises:
+        DeployFailedError: with the cause and the replica's last lines, secrets masked.
+    """
+    with steps.step("prepare") as note:
+        unpacked = world.prepare(kept.release, world.home, site.log)
+        refuse_missing_program(kept.service, unpacked.path, unpacked.python)
+        note.detail = str(unpacked.path)
+    for attempt in range(1, START_ATTEMPTS + 1):
+        launch = Launch(
+            project=site.project,
+            environment=site.environment,
+            deployment_id=deployment_id,
+            attempt=attempt,
+            release=kept.release,
+            service=kept.service,
+            declaration=kept.declaration,
+            path=str(unpacked.path),
+            python=str(unpacked.python) if unpacked.python else None,
+        )
+        try:
+            return _start(site, steps, launch, secrets)
+        except PortTakenError as error:
+            if attempt == START_ATTEMPTS:
+                raise
+            site.log(f"start again with other ports: {error.message}")
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _start(site: Site, steps: Steps, launch: Launch, secrets: Mapping[str, str]) -> ReplicaSet:
+    with steps.step("start") as note:
+        replicas = site.target.start(launch, secrets)
+        note.detail = f"{len(replicas.ports)} replicas on ports {', '.join(map(str, replicas.ports))}"
+    try:
+        with steps.step("health") as note:
+            seen = _healthy(site, replicas, secrets)
+            note.detail = f"{len(seen)} of {len(replicas.ports)} answer 200 on {launch.service.health}"
+    except PortTakenError:
+        site.withdraw(replicas)
+        raise
+    return replicas
+
+
+def _healthy(site: Site, replicas: ReplicaSet, secrets: Mapping[str, str]) -> tuple[Replica, ...]:
+    try:
+        return site.target.wait_healthy(replicas)
+    except ReplicaFailedError as error:
+        values = [value for value in secrets.values() if len(value) > 3]  # shorter ones would blot out the log
+        error.next_step = mask(error.next_step, values)
+        error.found = mask(str(error.found), values) if error.found is not None else None
+        raise
+
+
+def take_over(site: Site, steps: Steps, new: ReplicaSet) -> tuple[Replica, ...]:
+    """Send the users' requests to `new`, look that they get there, let the old replicas finish, remove them.
+
+    When the look fails, the old replicas serve again at once.
+    """
+    old = site.serving()
+    try:
+        with steps.step("switch") as note:
+            site.send_to(new)
+            note.detail = f"{site.address} goes to {', '.join(new.addresses)}"
+        with steps.step("confirm") as note:
+            seen = confirm(site, new)
+            note.detail = f"{len(seen)} replicas of {new.release.digest[:19]} answer at {site.address}"
+    except BaseException:
+        if old is not None:
+            site.send_to(old)
+        raise
+    if old is not None and old.group != new.group:
+        leave(site, steps, old)
+    return seen
+
+
+def confirm(site: Site, new: ReplicaSet) -> tuple[Replica, ...]:
+    """Return the replicas that serve, when they and nothing else do.
+
+    Raises:
+        DeployFailedError: `RUNNING_DIGEST`, `NOT_SERVING`.
+    """
+    seen = site.target.observe(new)
+    digests = site.running_digests(seen)
+    if digests != (new.release.digest,):
+        raise DeployFailedError(
+            "what runs is not the release that was asked for",
+            code="RUNNING_DIGEST",
+            where=site.address,
+            found=" and ".join(digests) or "nothing",
+            allowed=new.release.digest,
+        )
+    problem = answers(site.port, new.service.health)
+    if problem or not all(replica.healthy for replica in seen):
+        raise DeployFailedError(
+            "the environment does not answer after the switch",
+            code="NOT_SERVING",
+            where=f"GET {site.address}{new.service.health}",
+            found=problem or f"{sum(replica.healthy for replica in seen)} healthy replicas",
+            allowed=f"status 200 and {len(seen)} healthy replicas",
+        )
+    return seen
+
+
+def leave(site: Site, steps: Steps, old: ReplicaSet) -> None:
+    """Let replicas that get no new requests finish the ones they have, then remove them."""
+    with steps.step("drain") as note:
+        left = _drain(site, old)
+        note.detail = f"{left} requests cut after {old.service.drain_timeout:g} s" if left else "no request was cut"
+    with steps.step("remove") as note:
+        site.target.remove(old)
+        note.detail = old.group
+
+
+def _drain(site: Site, old: ReplicaSet) -> int:
+    deadline = time.monotonic() + old.service.drain_timeout
+    while (left := site.caddy.open_requests(old.addresses)) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return left

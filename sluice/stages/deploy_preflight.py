@@ -1,0 +1,90 @@
+"""What is looked at before anything is started: the rules of the environment and its configuration."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from sluice.config.model import Environment, Service
+from sluice.errors import DeployFailedError, DeployRefusedError
+from sluice.records.build import Release
+from sluice.records.deploy import DeployRequest
+from sluice.secrets import refuse_placeholders, resolve
+from sluice.stages.deploy_journal import DeployJournal
+from sluice.targets.replica import search_path
+
+
+def required_service(service: Service | None) -> Service:
+    """Return how the release is started; DeployRefusedError `NO_SERVICE` when nobody said."""
+    if service is None:
+        raise DeployRefusedError(
+            "the project does not say how its service is started",
+            code="NO_SERVICE",
+            where="sluice.yaml: service",
+            next_step="Add `service:` with `command: [...]`, or take the environment out of `deploy:`.",
+        )
+    return service
+
+
+def refuse_by_rule(request: DeployRequest) -> None:
+    """Refuse what the environment's declaration forbids.
+
+    Raises:
+        DeployRefusedError: `RELEASE_KIND`, `NOT_SCANNED`.
+    """
+    if request.release.kind != "bundle":
+        raise DeployRefusedError(
+            "a process target runs bundles",
+            code="RELEASE_KIND",
+            where=f"environments.{request.environment}.target",
+            found=request.release.kind,
+            allowed="bundle",
+        )
+    if request.declaration.protected and not request.vulnerabilities_scanned:
+        raise DeployRefusedError(
+            f"{request.environment} is protected, and this release was not scanned for vulnerabilities",
+            code="NOT_SCANNED",
+            where=f"environments.{request.environment}.protected",
+            found=request.release.digest,
+            next_step="Name vulnerability data in SLUICE_TRIVY_DB and run again; the scan then looks for them.",
+        )
+
+
+def refuse_fenced(journal: DeployJournal, project: str, environment: str, release: Release) -> None:
+    """Refuse a release that was rolled back here before (D07)."""
+    reason = journal.fenced(project, environment, release.digest)
+    if reason is not None:
+        raise DeployRefusedError(
+            f"release {release.digest[:19]} was rolled back in {environment} before: {reason}",
+            code="FENCED_RELEASE",
+            where=environment,
+            found=release.digest,
+            next_step="Deploy a commit that mends it; a new release has a new digest.",
+        )
+
+
+def configuration(declaration: Environment, environment: str) -> dict[str, str]:
+    """Return the values of the declared secrets, after a look at every variable (D03).
+
+    Raises:
+        DeployRefusedError: `SECRET_MISSING`, `SECRET_REFERENCE`, `CONFIG_PLACEHOLDER`.
+    """
+    where = f"environments.{environment}"
+    refuse_placeholders(declaration.variables, f"{where}.variables")
+    secrets = resolve(declaration.secrets, f"{where}.secrets")
+    refuse_placeholders(secrets, f"{where}.secrets")
+    return secrets
+
+
+def refuse_missing_program(service: Service, path: Path, python: Path | None) -> None:
+    """Refuse a command whose program the unpacked release and the system do not have."""
+    program = service.command[0]
+    found = (path / program).exists() if "/" in program else shutil.which(program, path=search_path(python))
+    if not found:
+        raise DeployFailedError(
+            "the service's program is neither in the release's environment nor on this machine",
+            code="PROGRAM_MISSING",
+            where="sluice.yaml: service.command",
+            found=program,
+            next_step="Correct the command, or add the package that brings the program to the project's dependencies.",
+        )

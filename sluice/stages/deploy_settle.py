@@ -1,0 +1,122 @@
+"""Bring an environment to exactly one serving release, whatever was killed in the middle of a deploy or a rollback.
+
+The rule: a release gets users' requests only after its smoke test was accepted (or by an ordered rollback). So what
+the proxy routes to is what stays; everything else that was started goes. Where nothing serves any more, the last good
+release is started again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sluice.errors import InfrastructureError, SluiceError
+from sluice.records.build import Release
+from sluice.stages.deploy_moves import bring_up, take_over
+from sluice.stages.deploy_preflight import configuration
+from sluice.stages.deploy_site import Site
+from sluice.stages.deploy_turn import Turn, turn
+from sluice.stages.deploy_world import DeployWorld
+from sluice.targets.base import ReplicaSet
+
+Log = Callable[[str], None]
+POLL_SECONDS = 0.1
+
+
+def settle(world: DeployWorld, project: str, environment: str, *, run_id: str, log: Log) -> Release | None:
+    """Bring the environment to exactly one serving release and return it; None when it never had a good one.
+
+    Idempotent. Waits for a run that is at work there.
+
+    Raises:
+        ProxyError: the proxy is down; nothing was changed.
+        DeployFailedError: the last good release does not start any more.
+    """
+    with turn(world, project, environment, run_id, log) as mine:
+        close_open(mine)
+        return heal(mine)
+
+
+@contextmanager
+def hold(world: DeployWorld, project: str, environment: str, run_id: str, log: Log) -> Iterator[None]:
+    """Hold an environment across deploy, smoke test and rollback; whatever way the block ends, settle it.
+
+    A candidate that was neither finished nor rolled back is withdrawn at the end.
+    """
+    with turn(world, project, environment, run_id, log) as mine:
+        try:
+            yield
+        except BaseException:
+            give_up(mine)
+            raise
+        close_open(mine)
+
+
+def close_open(mine: Turn) -> None:
+    """Remove every set of replicas that does not serve, and close every deployment that was left open."""
+    site = mine.site
+    open_ids = mine.world.journal.open_deployments(site.project, site.environment)
+    serving = site.serving()
+    for replicas in site.sets():
+        if serving is None or replicas.group != serving.group:
+            site.log(f"settle: remove {replicas.group}, which does not serve")
+            site.withdraw(replicas)
+    for deployment_id in open_ids:
+        won = serving is not None and serving.deployment_id == deployment_id
+        site.log(f"settle: deployment {deployment_id[:8]} {'serves' if won else 'was interrupted'}")
+        mine.end(deployment_id, "serving" if won else "interrupted")
+
+
+def give_up(mine: Turn) -> None:
+    """Settle while another error is on its way; what cannot be settled now is said and left to the next settling."""
+    try:
+        close_open(mine)
+    except SluiceError as error:
+        mine.site.log(f"settle: put off: {error}")
+
+
+def heal(mine: Turn) -> Release | None:
+    """Make sure that what should serve does, and return it."""
+    site = mine.site
+    serving = site.serving()
+    if serving is not None and _comes_back(site, serving):
+        if sorted(site.caddy.upstreams(site.name)) != sorted(serving.addresses):
+            site.send_to(serving)
+        return serving.release
+    good = mine.world.journal.last_good_release(site.project, site.environment)
+    digest = good.digest if good else (serving.release.digest if serving else None)
+    return _start_again(mine, digest) if digest else None
+
+
+def _comes_back(site: Site, serving: ReplicaSet) -> bool:
+    """Wait for one healthy replica, as after a reboot; the process manager is starting them."""
+    deadline = time.monotonic() + serving.service.start_timeout
+    while not any(replica.healthy for replica in site.target.observe(serving)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def _start_again(mine: Turn, digest: str) -> Release:
+    site = mine.site
+    kept = site.kept(digest)
+    if kept is None:
+        raise InfrastructureError(
+            f"nothing serves {site.environment}, and how {digest[:19]} was started is not known any more",
+            code="RELEASE_FORGOTTEN",
+            where=str(site.folder),
+            next_step="Run the pipeline again for a good commit.",
+        )
+    site.log(f"settle: nothing serves; start {digest[:19]} again")
+    secrets = configuration(kept.declaration, site.environment)
+    deployment_id = mine.begin(kept.release, kept.release)
+    steps = mine.steps(deployment_id)
+    try:
+        take_over(site, steps, bring_up(mine.world, site, steps, kept, deployment_id, secrets))
+    except BaseException:
+        give_up(mine)
+        raise
+    mine.end(deployment_id, "serving")
+    return kept.release

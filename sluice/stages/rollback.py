@@ -1,0 +1,167 @@
+"""Rollback: put an environment back to a release that was good there, prove that it answers, fence the bad one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sluice.records.build import Release
+from sluice.records.deploy import Replica, RollbackRecord, RollbackRequest
+from sluice.records.smoke import SmokeCheck
+from sluice.stages.deploy_moves import bring_up, confirm, take_over
+from sluice.stages.deploy_preflight import configuration
+from sluice.stages.deploy_settle import close_open, give_up, hold
+from sluice.stages.deploy_site import Kept
+from sluice.stages.deploy_steps import Steps
+from sluice.stages.deploy_turn import Turn, turn
+from sluice.stages.deploy_world import DeployWorld, open_world
+from sluice.stages.rollback_target import Choice, choose
+from sluice.stages.workplace import Workplace, now
+
+__all__ = ["DeployWorld", "hold", "open_world", "rollback"]
+
+Validate = Callable[[str, Kept], tuple[SmokeCheck, ...]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rollback did, for its record."""
+
+    release: Release | None = None
+    replicas: tuple[Replica, ...] = ()
+    validation: tuple[SmokeCheck, ...] = ()
+    fenced: bool = False
+    seconds: float = 0.0
+    reason: str = ""
+
+
+def rollback(
+    request: RollbackRequest, place: Workplace, world: DeployWorld, validate: Validate | None = None
+) -> RollbackRecord:
+    """Go back from the bad release and return the proof that the environment is well again.
+
+    A bad candidate, which never served, is withdrawn: what served all along is validated. A bad release that serves is
+    replaced by the target without a failed request. With no release to go to, a candidate is withdrawn all the same,
+    a release that serves is left alone, and the record says so (`release` None, `passed` False).
+
+    Args:
+        validate: smoke checks at an address, against how the target was deployed; the smoke stage's by default.
+
+    Raises:
+        DeployRefusedError: `to_digest` names no release that was deployed here, or a fenced one.
+        DeployFailedError: the target does not become healthy; what served still does.
+    """
+    started, clock = now(), time.monotonic()
+    project, run_id = place.context.project, place.context.run_id
+    with turn(world, project, request.environment, run_id, place.log, request.declaration) as mine:
+        choice = choose(mine, request, place.artifacts)
+        rollback_id = mine.begin_rollback(choice.bad, choice.target.release if choice.target else None, request.reason)
+        steps = mine.rollback_steps(rollback_id)
+        try:
+            outcome = _go_back(mine, choice, rollback_id, steps, validate or _smoke, clock, request.reason)
+            close_open(mine)
+        except BaseException as error:
+            give_up(mine)
+            mine.end_rollback_quietly(rollback_id, str(error) or type(error).__name__)
+            raise
+        record = _record(mine, request, choice, outcome, rollback_id, steps, started)
+        mine.end_rollback(
+            rollback_id,
+            "serving" if record.passed else "failed",
+            record.reason,
+            validated=record.passed,
+            seconds=outcome.seconds if record.passed else None,
+        )
+    return record
+
+
+def _go_back(
+    mine: Turn, choice: Choice, rollback_id: str, steps: Steps, validate: Validate, clock: float, why: str
+) -> Outcome:
+    target = choice.target
+    if target is None:
+        close_open(mine)
+        return Outcome(reason=_nothing_to_go_to(choice))
+    if not choice.present:
+        return Outcome(release=target.release, reason=f"the bundle of {target.release.digest[:19]} is gone or changed")
+    if choice.already_serves and choice.serving is not None:
+        with steps.step("withdraw") as note:
+            close_open(mine)
+            note.detail = f"{target.release.digest[:19]} served all along"
+        with steps.step("confirm") as note:
+            seen = confirm(mine.site, choice.serving)
+            note.detail = f"{len(seen)} healthy replicas"
+    else:
+        secrets = configuration(target.declaration, mine.site.environment)
+        seen = take_over(mine.site, steps, bring_up(mine.world, mine.site, steps, target, rollback_id, secrets))
+        mine.site.keep(target)
+    return _prove(mine, choice, target, steps, validate, clock, Outcome(target.release, seen, reason=why))
+
+
+def _prove(
+    mine: Turn, choice: Choice, target: Kept, steps: Steps, validate: Validate, clock: float, outcome: Outcome
+) -> Outcome:
+    with steps.step("validate") as note:
+        checks = validate(mine.site.address, target)
+        failed = [check for check in checks if not check.passed]
+        note.detail = f"{len(checks) - len(failed)} of {len(checks)} checks passed"
+    outcome = replace(outcome, validation=checks, seconds=time.monotonic() - clock)
+    if failed:
+        problem = f"{failed[0].name}: expected {failed[0].expected}, observed {failed[0].observed}"
+        outcome = replace(outcome, reason=f"the release that was gone back to is bad too: {problem}")
+    if choice.bad is None or choice.bad.digest == target.release.digest:
+        return outcome  # the same release with another configuration: fencing it would fence what serves
+    with steps.step("fence") as note:
+        mine.fence(choice.bad, outcome.reason)
+        note.detail = choice.bad.digest[:19]
+    return replace(outcome, fenced=True)
+
+
+def _nothing_to_go_to(choice: Choice) -> str:
+    if choice.bad is None:
+        return "nothing was ever deployed here, so there is nothing to go back to"
+    if choice.serving is None:
+        return f"{choice.bad.digest[:19]} was withdrawn before it served, and no release was good here before"
+    return f"{choice.bad.digest[:19]} serves on: no other release was ever good here"
+
+
+def _smoke(address: str, target: Kept) -> tuple[SmokeCheck, ...]:
+    from sluice.stages.smoke import validate
+
+    return validate(address, target.release, target.smoke)
+
+
+def _record(
+    mine: Turn,
+    request: RollbackRequest,
+    choice: Choice,
+    outcome: Outcome,
+    rollback_id: str,
+    steps: Steps,
+    started: datetime,
+) -> RollbackRecord:
+    well = bool(outcome.replicas and outcome.validation) and all(check.passed for check in outcome.validation)
+    return RollbackRecord(
+        run_id=mine.run_id,
+        started_at=started,
+        ended_at=now(),
+        passed=well,
+        reason=outcome.reason,
+        rollback_id=rollback_id,
+        environment=mine.site.environment,
+        target=mine.site.target.name,
+        from_digest=choice.bad.digest if choice.bad else None,
+        release=outcome.release,
+        target_smoke_passed=choice.smoke_passed,
+        target_present=choice.present,
+        fenced=outcome.fenced,
+        running_digests=mine.site.running_digests(outcome.replicas),
+        replicas_declared=choice.target.declaration.replicas if choice.target else request.declaration.replicas,
+        replicas=outcome.replicas,
+        address=mine.site.address,
+        validation=outcome.validation,
+        steps=tuple(steps.finished),
+        seconds_to_restore=outcome.seconds,
+    )
