@@ -62,8 +62,11 @@ class CoverageSummary(Frozen):
 class TestExecution(Frozen):
     """One framework's run in one cell (one row of `test_executions`).
 
-    Counts come from the report's cases; `declared_*` are the report's own counters. `cases` is a CSV artifact, one row
-    a case: ordinal, suite, classname, name, file, line, status, duration_seconds, message, detail.
+    Counts come from the report's cases; `declared_*` are the report's own counters. `cases` is a CSV artifact with a
+    header, one row a case: ordinal, suite, classname, name, file, line, status, duration_seconds, message, detail.
+    `status` is passed, failed, error, skipped, xfailed or xpassed; an empty duration is one that could not be read.
+    A test id is `classname::name`. `collected` is the number of tests found before they were split into shards, so
+    that the totals of all shards of a cell add up to it. `running` names tests that had begun when the runner ended.
     """
 
     __test__: ClassVar[bool] = False
@@ -92,11 +95,14 @@ class TestExecution(Frozen):
     declared_errors: int | None = None
     declared_skipped: int | None = None
     duplicate_ids: tuple[str, ...] = ()
+    passed_on_retry: tuple[str, ...] = Field(default=(), description="ids that were run again, at most 50")
+    running: tuple[str, ...] = Field(default=(), description="tests that had begun and not ended, at most 20")
     invalid_durations: int = 0
     case_seconds: float = Field(default=0.0, ge=0)
     report: ArtifactRef | None = None
     report_problem: Problem | None = None
     report_written_at: AwareDatetime | None = None
+    report_timestamp: AwareDatetime | None = Field(default=None, description="the report's own earliest time stamp")
     cases: ArtifactRef | None = None
     coverage: CoverageSummary | None = None
     coverage_problem: Problem | None = None

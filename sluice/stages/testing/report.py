@@ -1,0 +1,200 @@
+"""From the files that a run left behind to the fields of its `TestExecution`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sluice.errors import SluiceError
+from sluice.records.common import ArtifactRef
+from sluice.records.testing import CoverageSummary, FailedTest, Problem
+from sluice.results import box
+from sluice.results.files import Taken, take
+from sluice.results.problems import ReportError
+from sluice.stages.testing.coverage import CoveragePlan, make_report
+from sluice.stages.testing.job import Job, LineSink, Trace
+from sluice.stages.testing.runners.runner import Runner
+from sluice.stages.workplace import Workplace
+
+CLOCK_GRAIN = timedelta(milliseconds=20)  # a file's time may lie one tick of the kernel before the clock's
+
+
+@dataclass(frozen=True)
+class Found:
+    """Fields of the execution, and the red tests."""
+
+    fields: dict[str, Any]
+    failures: tuple[FailedTest, ...] = ()
+
+
+@dataclass
+class _Files:
+    taken: list[Taken] = field(default_factory=list)
+    stored: ArtifactRef | None = None
+
+    @property
+    def written_at(self) -> datetime | None:
+        """Return when the oldest of the files was written: one old file among new ones is an old report."""
+        times = [one.written_at for one in self.taken]
+        return datetime.fromtimestamp(min(times), UTC) if times else None
+
+
+def read(job: Job, runner: Runner, trace: Trace, started: datetime, place: Workplace) -> Found:
+    """Read the JUnit files of a run that began at `started`; one that cannot be believed is a problem, no error."""
+    files = _Files()
+    empty = dict.fromkeys(("total", "passed", "failed", "errors", "skipped"), 0)
+    try:
+        folder, pattern = runner.reports(job)
+        files.taken = _unique(take(folder, pattern, job.out / "taken", noun="junit"))
+        files.stored = _store(files.taken, job, place)
+        _refuse_stale(files, started)
+        told = _parse(job, runner, files.taken, trace)
+    except ReportError as error:
+        problem = Problem(code=error.code, message=error.message)
+        fields = {**empty, "report": files.stored, "report_problem": problem, "report_written_at": files.written_at}
+        return Found(fields)
+    rows = place.artifacts.put_file(job.out / "cases.csv", f"{_label(job)}-cases.csv", "text/csv")
+    fields = _fields(told, runner, trace)
+    fields |= {"report": files.stored, "cases": rows, "report_written_at": files.written_at}
+    failures = tuple(FailedTest(**one, cell=job.request.cell.label) for one in told["failures"])
+    return Found(fields, failures)
+
+
+def _label(job: Job) -> str:
+    return f"{job.request.cell.label}-{job.framework}"
+
+
+def _unique(taken: Sequence[Taken]) -> list[Taken]:
+    """Drop files of equal content: a report that was copied is one report."""
+    seen: dict[bytes, Taken] = {}
+    for one in taken:
+        seen.setdefault(one.copy.read_bytes() if one.copy.stat().st_size < 1 << 16 else _digest(one.copy), one)
+    return list(seen.values())
+
+
+def _digest(path: Path) -> bytes:
+    from sluice.artifacts import sha256_file
+
+    return sha256_file(path).encode()
+
+
+def _store(taken: Sequence[Taken], job: Job, place: Workplace) -> ArtifactRef:
+    """Keep the report as it was: the file itself, or several one after the other with their names between."""
+    if len(taken) == 1:
+        return place.artifacts.put_file(taken[0].copy, f"{_label(job)}-junit.xml", "application/xml")
+    joined = job.out / "junit-files.txt"
+    with joined.open("wb") as out:
+        for one in taken:
+            out.write(f"=== {one.name} ===\n".encode() + one.copy.read_bytes() + b"\n")
+    return place.artifacts.put_file(joined, f"{_label(job)}-junit.txt", "text/plain")
+
+
+def _refuse_stale(files: _Files, started: datetime) -> None:
+    for one in files.taken:
+        written = datetime.fromtimestamp(one.written_at, UTC)
+        if written < started - CLOCK_GRAIN:
+            age = (started - written).total_seconds()
+            raise ReportError("REPORT_STALE", f"{one.name} was written {age:.0f} s before the run began")
+
+
+def _parse(job: Job, runner: Runner, taken: Sequence[Taken], trace: Trace) -> dict[str, Any]:
+    return box.parse(
+        "junit",
+        [one.copy for one in taken],
+        job.out / "cases.csv",
+        names={str(one.copy): one.name for one in taken},
+        merge_repeats=runner.name == "pytest",
+        xpassed=list(trace.xpassed),
+    )
+
+
+def _fields(told: dict[str, Any], runner: Runner, trace: Trace) -> dict[str, Any]:
+    counts = told["counts"]
+    total = sum(counts.values())
+    drift = told["drift"] and {**told["drift"], "tests": _tests_drift(told, runner, trace)}
+    reruns = trace.reruns or told["flaky_ids"]
+    return {
+        "total": total,
+        "passed": counts["passed"],
+        "failed": counts["failed"],
+        "errors": counts["error"],
+        "skipped": counts["skipped"],
+        "xfailed": counts["xfailed"],
+        "xpassed": counts["xpassed"],
+        "declared_total": _declared(drift, "tests", total),
+        "declared_failed": _declared(drift, "failure", counts["failed"]),
+        "declared_errors": _declared(drift, "error", counts["error"]),
+        "declared_skipped": _declared(drift, "skipped", counts["skipped"]),
+        "duplicate_ids": tuple(told["duplicate_ids"]) if runner.ids_are_unique() else (),
+        "passed_on_retry": tuple(sorted(set(reruns)))[:50],
+        "invalid_durations": told["invalid_durations"],
+        "case_seconds": told["case_seconds"],
+        "report_timestamp": _timestamp(told["timestamps"]),
+    }
+
+
+def _declared(drift: dict[str, int] | None, name: str, counted: int) -> int | None:
+    """Return what the report says of itself: our count and by how much its counter differs from its elements."""
+    return None if drift is None else max(0, counted + drift[name])
+
+
+def _tests_drift(told: dict[str, Any], runner: Runner, trace: Trace) -> int:
+    """Return how far the counter `tests` is off.
+
+    pytest's own counter is no number of tests; where the report holds the very number that pytest meant to write, it
+    is right in its own way.
+    """
+    drift: int = told["drift"]["tests"]
+    if runner.name == "pytest" and trace.counter == told["elements"]["tests"] + drift:
+        return 0
+    return drift
+
+
+def _timestamp(texts: Sequence[str]) -> datetime | None:
+    """Return the earliest time stamp of the report; None where none can be read or it names no zone."""
+    found = []
+    for text in texts:
+        with contextlib.suppress(ValueError):
+            moment = datetime.fromisoformat(text)
+            if moment.tzinfo is not None:
+                found.append(moment.astimezone(UTC))
+    return min(found) if found else None
+
+
+def read_coverage(
+    job: Job, plan: CoveragePlan, started: datetime, place: Workplace, log: LineSink
+) -> tuple[CoverageSummary | None, Problem | None]:
+    """Read the coverage of a run; None and the problem when there should be some and it cannot be believed."""
+    if plan.kind == "none":
+        gated = job.request.config.coverage.fail_under is not None
+        return None, _problem("COVERAGE_MISSING", "a gate is set, and coverage is not measured") if gated else None
+    try:
+        taken = _take_coverage(job, plan, started, log)
+        names = {str(taken.copy): taken.name}
+        told = box.parse("coverage", [taken.copy], job.out / "coverage.csv", names=names, root=str(job.tree))
+    except ReportError as error:
+        return None, _problem(error.code.replace("REPORT_", "COVERAGE_"), error.message)
+    except SluiceError as error:
+        return None, _problem("COVERAGE_MISSING", str(error))
+    rows = place.artifacts.put_file(job.out / "coverage.csv", f"{_label(job)}-coverage.csv", "text/csv")
+    counts = ("lines_valid", "lines_covered", "branches_valid", "branches_covered")
+    return CoverageSummary(**{name: told[name] for name in counts}, files=rows), None
+
+
+def _take_coverage(job: Job, plan: CoveragePlan, started: datetime, log: LineSink) -> Taken:
+    name = make_report(job, plan, log)
+    if name is None:
+        raise ReportError("COVERAGE_MISSING", "nothing was measured")
+    folder = job.tree if plan.kind == "declared" else job.out
+    (taken,) = take(folder, name, job.out / "taken", noun="coverage")[:1]
+    if datetime.fromtimestamp(taken.written_at, UTC) < started - CLOCK_GRAIN:
+        raise ReportError("COVERAGE_STALE", f"{taken.name} was written before the run began")
+    return taken
+
+
+def _problem(code: str, message: str) -> Problem:
+    return Problem(code=code, message=message)
