@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped
 
 from sluice.states import StageName
-from sluice.store.tables.base import Base, UuidText, column, count, one_of, written_at
+from sluice.store.tables.base import Base, UuidText, column, one_of, written_at
 
 FINITE = "{0} > '-Infinity' AND {0} < 'Infinity'"
 
@@ -55,10 +55,10 @@ class Baseline(Base):
     __tablename__ = "baselines"
     __table_args__ = (
         CheckConstraint("samples >= 1", name="samples"),
-        CheckConstraint("lowest <= mean AND mean <= highest", name="mean"),
+        CheckConstraint("lowest <= highest", name="highest"),
+        CheckConstraint(FINITE.format("mean"), name="mean"),
         CheckConstraint("squares >= 0 AND squares < 'Infinity'", name="squares"),
         CheckConstraint(FINITE.format("latest"), name="latest"),
-        *count("samples"),
         {"comment": "What is usual for a metric on a branch."},
     )
 
