@@ -90,10 +90,11 @@ def _compile(parts: list[str]) -> re.Pattern[str]:
 
 def _copy(workspace: Path, name: str, target: Path, left: int, limit: int) -> float:
     handle = _open_beneath(workspace, name)
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise _refused(name)
     with os.fdopen(handle, "rb") as source:
-        status = os.fstat(source.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise _refused(name)
         if status.st_size > left:
             raise ReportError("REPORT_TOO_LARGE", f"{shown(name)}: {size_text(status.st_size)} > {size_text(limit)}")
         with target.open("wb") as out:
