@@ -35,12 +35,12 @@ def state(record: RollbackRecord) -> str:
     return WELL if record.passed else f"called failed: {record.reason}"
 
 
-def parameters(record: RollbackRecord, facts: BoundaryFacts) -> dict[str, object]:
+def parameters(record: RollbackRecord, _facts: BoundaryFacts) -> dict[str, object]:
     """Return what must run; nothing is asked of an environment without a release to go back to."""
     if record.release is None:
         return {"running": [running(record.running_digests)], "replicas": healthy(record.replicas)}
-    replicas = record.replicas_declared if facts.replicas is None else facts.replicas
-    return {"running": [record.release.digest], "replicas": replicas}
+    # As many as when that release was deployed: the environment's declaration may be of the bad commit.
+    return {"running": [record.release.digest], "replicas": record.replicas_declared}
 
 
 def _no_target(record: RollbackRecord, _facts: BoundaryFacts) -> str:

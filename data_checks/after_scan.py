@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from data_checks.contract import BoundaryFacts, Check, Contract
-from data_checks.frames import Frame, Parameter, Row, at_least, between, in_set, unique
+from data_checks.frames import Frame, Parameter, Row, at_least, at_most, in_set, unique
 from sluice.records.scan import Finding, FindingKind, FindingSeverity, Scanner, ScanRecord
 
 OK, LEFT_OUT = "ok", "not run, with a reason"
@@ -80,7 +80,8 @@ def finding_rows(record: ScanRecord, _facts: BoundaryFacts) -> list[Row]:
             "fingerprint": each.fingerprint,
             "title": f"{each.rule} {each.path or each.package or ''}".strip(),
             "severity": str(each.severity),
-            "score": 0.0 if each.score is None else each.score,
+            "score": str(each.score),
+            "wrong_score": int(each.score is not None and not 0 <= each.score <= 10),
             "treated": _treated(each, record, blocking, waived),
         }
         for each in record.findings
@@ -90,11 +91,18 @@ def finding_rows(record: ScanRecord, _facts: BoundaryFacts) -> list[Row]:
 def _treated(finding: Finding, record: ScanRecord, blocking: set[str], waived: set[str]) -> str:
     if finding.kind is FindingKind.VULNERABILITY and not finding.package:
         return "a vulnerability without its package"
+    if finding.severity not in RANK:
+        return "an unknown severity"
     if finding.fingerprint in blocking:
         return HELD
-    if record.gate is None or finding.severity not in RANK or RANK.index(finding.severity) > RANK.index(record.gate):
+    if record.gate is None or _rank(finding.severity) > _rank(record.gate):
         return BELOW
     return WAIVED if finding.fingerprint in waived else SLIPPED
+
+
+def _rank(severity: FindingSeverity) -> int:
+    """Return 0 for the highest severity; an unknown one could be anything, so that the lowest gate takes it in."""
+    return min(RANK.index(severity), RANK.index(FindingSeverity.LOW))
 
 
 def _asked(facts: BoundaryFacts) -> str:
@@ -122,7 +130,7 @@ CONTRACT = Contract(
         ),
         Frame(
             "findings",
-            ("fingerprint", "title", "severity", "score", "treated"),
+            ("fingerprint", "title", "severity", "score", "wrong_score", "treated"),
             finding_rows,
             count=lambda record, _: len(record.findings),
             empty="there is no finding to look at",
@@ -164,8 +172,7 @@ CONTRACT = Contract(
             (
                 in_set("record", "verdict", [FOLLOWS]),
                 unique("findings", "fingerprint"),
-                in_set("findings", "severity", [str(severity) for severity in FindingSeverity]),
-                between("findings", "score", 0, 10),
+                at_most("findings", "wrong_score", 0),
                 in_set("findings", "treated", [BELOW, WAIVED, HELD]),
             ),
             expected=lambda _record, _: "each finding once, whole, and held against the gate where it is over it",

@@ -145,7 +145,7 @@ def execution(**fields: Any) -> TestExecution:
         "declared_total": 12,
         "declared_failed": 0,
         "declared_errors": 0,
-        "declared_skipped": 2,
+        "declared_skipped": 1,
         "case_seconds": 0.84,
         "report": artifact(),
         "report_written_at": later(4.9),
