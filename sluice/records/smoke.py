@@ -20,6 +20,7 @@ class SmokeRequest(Frozen):
     release: Release
     config: SmokeConfig
     upstream_digests: tuple[str, ...] = Field(description="digests behind the proxy, from the deploy record")
+    replicas: int = Field(default=6, ge=1, le=64, description="behind the proxy: each of them is asked for its version")
     new_release: bool = Field(description="False: the release already served and had passed; the load is skipped")
 
 
@@ -40,7 +41,7 @@ class Threshold(Frozen):
     expression: str
     passed: bool
     samples: int = Field(ge=0)
-    observed: float | None
+    observed: float | None = Field(description="in the unit of the expression: share of requests, or milliseconds")
 
 
 class Load(Frozen):

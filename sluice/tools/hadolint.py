@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -12,7 +13,7 @@ from sluice.command import LineSink
 from sluice.errors import CommandError
 from sluice.findings.draft import Draft, line_of, plain
 from sluice.findings.report import ScannerReportError
-from sluice.findings.seen import Seen, failed, not_run
+from sluice.findings.seen import Seen, not_run
 from sluice.records.common import ToolUse
 from sluice.records.scan import FindingKind, FindingSeverity, Scanner
 from sluice.tools.programs import clean_environment
@@ -73,8 +74,10 @@ def scan(
     issues = _read(done.output)
     tool = ToolUse(name=NAME, version=version, exit_code=done.exit_code, seconds=done.seconds)
     broken = sorted({_path(issue.file) for issue in issues if issue.code == BROKEN})
+    drafts = tuple(_draft(issue, source) for issue in issues)
     if len(broken) == len(files):
-        return failed(NAME, f"no Dockerfile could be parsed: {', '.join(broken[:3])}", version, (tool,))
+        nothing = not_run(NAME, f"no Dockerfile could be parsed: {', '.join(broken[:3])}", version)
+        return replace(nothing, drafts=drafts, tools=(tool,))
     scanner = Scanner(
         name=NAME,
         version=version,
@@ -85,7 +88,7 @@ def scan(
         suppressed=sum(_pragmas(source / name) for name in files),
         findings=len(issues) - len(broken),
     )
-    return Seen(scanner, tuple(_draft(issue, source) for issue in issues), (tool,))
+    return Seen(scanner, drafts, (tool,))
 
 
 def _read(text: str) -> tuple[Issue, ...]:

@@ -33,7 +33,10 @@ CANARY = "canary"
 CANARY_PACKAGE = "sluice-canary"
 LOCKS = r"pip:(^|/)requirements[^/]*\.(lock|txt)$"  # the lock of a release bundle too
 WORTH_LOGGING = re.compile(r"\t(WARN|ERROR|FATAL)\t|\tDEBUG\tWalk error")
+EXPECTED = "Falling back to embedded checks"  # what --skip-check-update means
 UNREAD = re.compile(r'(?:Walk error|Failed to parse file|Error parsing file)\t.*?file_path="(?P<path>[^"]+)"')
+SUPPRESSION = re.compile(r"^.*(?:#|//).*trivy:ignore:", re.MULTILINE)
+SUPPRESSIBLE = re.compile(r"\.(tf|ya?ml)$|dockerfile|containerfile", re.IGNORECASE)
 QUIET = ("--skip-version-check", "--disable-telemetry", "--no-progress", "--config=", "--ignorefile=")
 OFFLINE = ("--skip-check-update", "--skip-db-update", "--skip-java-db-update", "--offline-scan", "--secret-config=")
 
@@ -56,8 +59,8 @@ def scan(
         CommandError: Trivy ended with an error, or did not end in time.
         ScannerReportError: its report is not there or not whole.
     """
+    files = sum(1 for path in root.rglob("*") if _is_scanned(path.relative_to(root)) and _is_regular(path))
     _plant(root / CANARY)
-    files = sum(1 for path in root.rglob("*") if path.is_file() and not path.is_symlink())
     done = _run(program, root, scratch / "trivy.json", database, timeout, log)
     tool = ToolUse(name=NAME, version=version, exit_code=done.exit_code, seconds=done.seconds)
     data = (scratch / "trivy.json").read_bytes() if (scratch / "trivy.json").is_file() else b""
@@ -75,8 +78,9 @@ def scan(
         version=version,
         status="ok",
         reason=_reason(unread, done.truncated),
-        items_scanned=files - 2 - len(unread) + len(packages),  # without the canary's two files
+        items_scanned=files - len(unread) + len(packages),
         items_skipped=len(unread),
+        suppressed=_suppressed(root),
         findings=len(drafts),
         database_updated_at=database.updated_at if database.usable else None,
     )
@@ -94,7 +98,7 @@ def _run(program: Path, root: Path, report: Path, database: Database, timeout: f
     )
     log(f"$ cd {root} && " + " ".join(map(str, words)))
     for line in done.errors.splitlines():
-        if WORTH_LOGGING.search(line):
+        if WORTH_LOGGING.search(line) and EXPECTED not in line:
             log(line)
     _check(done, timeout)
     return done
@@ -125,8 +129,23 @@ def _blind(report: Report) -> str:
     return f"trivy did not report {' and '.join(lost)} planted for it: it looks at nothing" if lost else ""
 
 
+def _is_scanned(path: Path) -> bool:
+    return ".git" not in path.parts  # Trivy leaves it out
+
+
+def _is_regular(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
 def _is_canary(target: str) -> bool:
     return target == CANARY or target.startswith(f"{CANARY}/")
+
+
+def _suppressed(root: Path) -> int:
+    """Return how many comments tell Trivy to look away (it does not say so itself)."""
+    paths = [path for path in root.rglob("*") if SUPPRESSIBLE.search(path.name) and _is_regular(path)]
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in paths)
+    return sum(len(SUPPRESSION.findall(text)) for text in texts)
 
 
 def _sbom(

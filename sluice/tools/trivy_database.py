@@ -110,7 +110,7 @@ def _link(source: Path, folder: Path) -> None:
 
 
 def _fetch(database: Database, program: Path, now: datetime, log: LineSink) -> Database:
-    words = [
+    words: list[str | Path] = [
         program,
         "filesystem",
         "--download-db-only",
