@@ -11,6 +11,7 @@ from typing import Any
 
 from sluice.config.explain import dotted
 from sluice.config.problems import Path, Places, Problem
+from sluice.config.shapes import entries, table
 from sluice.errors import quote
 
 
@@ -20,25 +21,15 @@ def cross_check(data: dict[str, Any], places: Places) -> list[Problem]:
     return [Problem(places.value(path), text) for check in checks for path, text in check(data)]
 
 
-def _section(value: Any, *path: str) -> dict[str, Any]:
-    for part in path:
-        value = value.get(part) if isinstance(value, dict) else None
-    return value if isinstance(value, dict) else {}
-
-
-def _entries(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
 def _environments(data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name in _section(data, "environments"):
-        yield name, _section(data, "environments", name)
+    for name in table(data, "environments"):
+        yield name, table(data, "environments", name)
 
 
 def _routes(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     """Each route has one kind of ref, goes to a declared environment, and can be reached."""
     taken: dict[tuple[str, str], int] = {}
-    for index, route in enumerate(_entries(data.get("deploy"))):
+    for index, route in enumerate(entries(data.get("deploy"))):
         if not isinstance(route, dict):
             continue
         path: Path = ("deploy", index)
@@ -56,7 +47,7 @@ def _routes(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _destination(data: dict[str, Any], name: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    known = list(_section(data, "environments"))
+    known = list(table(data, "environments"))
     if not isinstance(name, str) or name in known:
         return
     meant = difflib.get_close_matches(name, known, n=1)
@@ -66,14 +57,14 @@ def _destination(data: dict[str, Any], name: Any, path: Path) -> Iterator[tuple[
 
 
 def _service(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
-    if _entries(data.get("deploy")) and data.get("service") is None:
+    if entries(data.get("deploy")) and data.get("service") is None:
         yield ("deploy",), "deploy: there are routes but no `service`; say how the release is started: service.command"
 
 
 def _command(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     """Framework `command` needs to know what to run and where its report is; nothing else uses them."""
-    test = _section(data, "test")
-    frameworks = _entries(test.get("frameworks"))
+    test = table(data, "test")
+    frameworks = entries(test.get("frameworks"))
     declared = [key for key in ("command", "report") if test.get(key)]
     if "command" in frameworks or declared:
         for key in ("command", "report"):
@@ -89,9 +80,9 @@ def _command(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _shards(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
-    test = _section(data, "test")
+    test = table(data, "test")
     shards = test.get("shards")
-    by_command = "command" in _entries(test.get("frameworks")) or test.get("command")
+    by_command = "command" in entries(test.get("frameworks")) or test.get("command")
     if by_command and isinstance(shards, int) and shards > 1:
         yield (
             ("test", "shards"),
@@ -100,7 +91,7 @@ def _shards(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _skip(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
-    test = _section(data, "test")
+    test = table(data, "test")
     for key in ("frameworks", "command"):
         if test.get("skip") and test.get(key):
             yield ("test", "skip"), f"test.skip: says that there are no tests, but test.{key} is given; remove one"
@@ -119,25 +110,25 @@ def _ports(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 
 def _variables(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     """One name, one value: not a variable and a secret, not the variable of the port."""
-    port_variable = _section(data, "service").get("port_variable", "PORT")
+    port_variable = table(data, "service").get("port_variable", "PORT")
     for name, environment in _environments(data):
-        for variable in _section(environment, "secrets"):
-            if variable in _section(environment, "variables"):
+        for variable in table(environment, "secrets"):
+            if variable in table(environment, "variables"):
                 path: Path = ("environments", name, "secrets", variable)
                 yield path, f"{dotted(path)}: {variable} is in `variables` too; keep one"
         for kind in ("variables", "secrets"):
-            if port_variable in _section(environment, kind):
+            if port_variable in table(environment, kind):
                 path = ("environments", name, kind, port_variable)
                 yield path, f"{dotted(path)}: {port_variable} is set by Sluice for each replica; remove it"
 
 
 def _smoke_names(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     """A check's name is its own in its section."""
-    sections: list[tuple[Path, dict[str, Any]]] = [(("smoke",), _section(data, "smoke"))]
-    sections += [(("environments", name, "smoke"), _section(e, "smoke")) for name, e in _environments(data)]
+    sections: list[tuple[Path, dict[str, Any]]] = [(("smoke",), table(data, "smoke"))]
+    sections += [(("environments", name, "smoke"), table(e, "smoke")) for name, e in _environments(data)]
     for path, smoke in sections:
         names: set[str] = set()
-        for index, check in enumerate(_entries(smoke.get("checks"))):
+        for index, check in enumerate(entries(smoke.get("checks"))):
             name = check.get("name") if isinstance(check, dict) else None
             if isinstance(name, str) and name in names:
                 here: Path = (*path, "checks", index, "name")

@@ -91,11 +91,6 @@ class TestConfig(Declared):
     setup: tuple[tuple[str, ...], ...] = Field(
         default=(), description="Commands to run first in the workspace, each a list of words."
     )
-    install: bool | None = Field(
-        default=None,
-        strict=True,
-        description="Install the project itself before its tests; detected when empty.",
-    )
     extras: tuple[PackageName, ...] = Field(
         default=(), description="Extras of the project to install; `test`, `tests`, `testing`, `dev` are detected."
     )
@@ -132,11 +127,6 @@ class BuildConfig(Declared):
 
     kind: Literal["auto", "bundle"] = Field(
         default="auto", description="`bundle`: wheel or tree with a locked environment."
-    )
-    package: bool | None = Field(
-        default=None,
-        strict=True,
-        description="Pack the project as a wheel (true) or as its tree (false); detected when empty.",
     )
     python: PythonVersion | None = Field(
         default=None, description="Python version that the release runs on; the newest tested when empty."

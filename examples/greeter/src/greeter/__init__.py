@@ -1,0 +1,3 @@
+"""A small HTTP service that greets."""
+
+__version__ = "1.0.0"
