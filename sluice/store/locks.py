@@ -1,0 +1,234 @@
+"""One run at a time acts on an environment: a row with a lease and a fence.
+
+An advisory lock would be lost without a word when Postgres restarts. Here a holder that was cut off finds, at its next
+write, that the fence has grown, and stops.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import ColumnElement, Connection, Engine, exists, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from sluice.errors import DeployRefusedError, SluiceError
+from sluice.store.audit import record_event
+from sluice.store.engine import retry_database
+from sluice.store.environments import environment_id, find_environment
+from sluice.store.leases import RENEWAL_SECONDS, Heartbeat, LeaseLostError, clock, lease_end
+from sluice.store.tables.environments import EnvironmentLock
+from sluice.store.tables.runs import PipelineRun
+
+POLL_SECONDS = 0.25
+log = logging.getLogger(__name__)
+
+
+class Fenced(Protocol):
+    """Whatever carries the fence of a lock."""
+
+    @property
+    def fence(self) -> int:
+        """Fence of the holder."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds an environment, since when, for what."""
+
+    run_id: str
+    purpose: str
+    since: datetime
+    fence: int
+
+    def __str__(self) -> str:
+        """Return it as a person wants to read it."""
+        return f"run {self.run_id[:8]} ({self.purpose}) since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to change one environment. A later holder has a higher fence."""
+
+    environment_id: int
+    project: str
+    environment: str
+    run_id: str
+    fence: int
+    _lost: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
+
+    @property
+    def lost(self) -> bool:
+        """Tell whether a renewal found somebody else in its place."""
+        return self._lost.is_set()
+
+
+class EnvironmentLockedError(DeployRefusedError):
+    """Another run kept the environment for longer than this one would wait."""
+
+    code = "ENVIRONMENT_LOCKED"
+    next_step = "Wait for that run, or stop it with `sluice cancel`, then run again."
+
+
+class EnvironmentLocks:
+    """The locks of environments."""
+
+    def __init__(self, engine: Engine, renewal_seconds: float = RENEWAL_SECONDS) -> None:
+        self.engine = engine
+        self._renewal_seconds = renewal_seconds
+
+    @contextmanager
+    def lock(
+        self,
+        project: str,
+        environment: str,
+        run_id: str,
+        purpose: str,
+        wait_seconds: float,
+        waiting: Callable[[Holder], None] | None = None,
+    ) -> Iterator[Lease]:
+        """Hold the environment in the block; the lease of 60 s is renewed every 15 s.
+
+        A holder whose lease has passed, or whose run has ended, is replaced at once. `waiting` is told each holder that
+        is waited for.
+
+        Raises:
+            EnvironmentLockedError: it stayed taken for `wait_seconds`; names the holder.
+            LeaseLostError: at the end of the block, when somebody else had taken over meanwhile.
+        """
+        lease = self._wait(project, environment, run_id, purpose, wait_seconds, waiting)
+        beat = Heartbeat(lambda: self._renew(lease), lease._lost.set, self._renewal_seconds).start()
+        try:
+            yield lease
+        except BaseException:
+            beat.close()
+            self._let_go(lease)
+            raise
+        beat.close()
+        if not self._let_go(lease):
+            raise lost(lease.environment)
+
+    @retry_database
+    def lock_holder(self, project: str, environment: str) -> Holder | None:
+        """Return who holds the environment now; None when it is free."""
+        with self.engine.connect() as connection:
+            known = find_environment(connection, project, environment)
+            return _holder(connection, known) if known is not None else None
+
+    def _wait(
+        self,
+        project: str,
+        environment: str,
+        run_id: str,
+        purpose: str,
+        seconds: float,
+        waiting: Callable[[Holder], None] | None,
+    ) -> Lease:
+        deadline, told = time.monotonic() + seconds, -1
+        while True:
+            got = self._take(project, environment, run_id, purpose)
+            if isinstance(got, Lease):
+                return got
+            if got is not None and got.fence != told and waiting is not None:
+                told = got.fence
+                waiting(got)
+            if time.monotonic() >= deadline:
+                raise EnvironmentLockedError(
+                    f"environment {environment} is in use by {got or 'another run'}", where=f"{project}/{environment}"
+                )
+            time.sleep(min(POLL_SECONDS, max(0.01, deadline - time.monotonic())))
+
+    @retry_database
+    def _take(self, project: str, environment: str, run_id: str, purpose: str) -> Lease | Holder | None:
+        with self.engine.begin() as connection:
+            place = environment_id(connection, project, environment)
+            row = insert(EnvironmentLock).values(environment_id=place, fence=0)
+            connection.execute(row.on_conflict_do_nothing(index_elements=["environment_id"]))
+            before = _last(connection, place)
+            values = {
+                "fence": EnvironmentLock.fence + 1,
+                "holder_run_id": run_id,
+                "purpose": purpose,
+                "acquired_at": clock(),
+                "lease_until": lease_end(),
+            }
+            take = update(EnvironmentLock).where(EnvironmentLock.environment_id == place, _is_free())
+            fence = connection.scalar(take.values(values).returning(EnvironmentLock.fence))
+            if fence is None:
+                return _holder(connection, place)
+            if before is not None:
+                detail = {"run": before.run_id, "purpose": before.purpose, "environment": environment}
+                record_event(connection, f"run {run_id}", "take_over", "environment", str(place), **detail)
+        return Lease(place, project, environment, run_id, int(fence))
+
+    @retry_database
+    def _renew(self, lease: Lease) -> None:
+        with self.engine.begin() as connection:
+            confirm(connection, lease.environment_id, lease)
+
+    def _let_go(self, lease: Lease) -> bool:
+        """Free the lock; False when it was somebody else's. What cannot be freed now frees itself within 60 s."""
+        try:
+            return self._free(lease)
+        except SluiceError as error:
+            log.warning("the lock of %s frees itself later: %s", lease.environment, error)
+            return True
+
+    @retry_database
+    def _free(self, lease: Lease) -> bool:
+        mine = (EnvironmentLock.environment_id == lease.environment_id, EnvironmentLock.fence == lease.fence)
+        values = {"holder_run_id": None, "acquired_at": None, "lease_until": None}
+        with self.engine.begin() as connection:
+            return connection.execute(update(EnvironmentLock).where(*mine).values(values)).rowcount > 0
+
+
+def confirm(connection: Connection, place: int, lease: Fenced) -> None:
+    """Renew the lease in this transaction; the row stays locked until it ends, so nobody comes in between.
+
+    Raises:
+        LeaseLostError: somebody else came, or the lock was let go. What this transaction wrote is undone.
+    """
+    mine = update(EnvironmentLock).where(
+        EnvironmentLock.environment_id == place,
+        EnvironmentLock.fence == lease.fence,
+        EnvironmentLock.holder_run_id.is_not(None),
+    )
+    if connection.execute(mine.values(lease_until=lease_end())).rowcount == 0:
+        raise lost(f"number {place}")
+
+
+def lost(environment: str) -> LeaseLostError:
+    """Return the error of a holder that was replaced."""
+    return LeaseLostError(f"environment {environment} is no longer held by this run")
+
+
+def _is_free() -> ColumnElement[bool]:
+    ended = exists().where(
+        PipelineRun.id == EnvironmentLock.holder_run_id, PipelineRun.ended_at > EnvironmentLock.acquired_at
+    )
+    return or_(EnvironmentLock.holder_run_id.is_(None), EnvironmentLock.lease_until < clock(), ended)
+
+
+def _holder(connection: Connection, place: int) -> Holder | None:
+    """Return the holder that has to be waited for."""
+    return _read(connection, place, ~_is_free())
+
+
+def _last(connection: Connection, place: int) -> Holder | None:
+    """Return who never let go, alive or not."""
+    return _read(connection, place, EnvironmentLock.holder_run_id.is_not(None))
+
+
+def _read(connection: Connection, place: int, condition: ColumnElement[bool]) -> Holder | None:
+    columns = (EnvironmentLock.holder_run_id, EnvironmentLock.purpose, EnvironmentLock.acquired_at)
+    query = select(*columns, EnvironmentLock.fence).where(EnvironmentLock.environment_id == place, condition)
+    row = connection.execute(query).one_or_none()
+    if row is None or row.holder_run_id is None or row.acquired_at is None:
+        return None
+    return Holder(row.holder_run_id, row.purpose, row.acquired_at, row.fence)
