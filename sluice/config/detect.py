@@ -100,6 +100,11 @@ class _Findings:
         self.conclusions: list[Conclusion] = []
 
     def add(self, subject: str, found: str, reason: str) -> None:
+        shown = (
+            " ".join(found.split()),
+            " ".join(reason.split()),
+        )  # one line each, also in the comments of `sluice init`
+        found, reason = ("".join(c if c.isprintable() else "�" for c in text) for text in shown)
         self.conclusions.append(Conclusion(subject=subject, found=found, reason=reason))
 
 
@@ -180,7 +185,7 @@ def _code(tree: Tree, manifest: Manifest, found: _Findings) -> dict[str, object]
     package = manifest.package
     found.add("package", "yes" if package else "no", package or "nothing says how to install it")
     sources, why = source_packages(tree, manifest)
-    found.add("coverage", ", ".join(sources) or "the project's own settings", why)
+    found.add("coverage", ", ".join(sources) or "not narrowed", why)
     python = manifest.requires_python
     if python:
         found.add("python", *python)

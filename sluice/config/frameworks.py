@@ -41,7 +41,7 @@ def frameworks(tree: Tree, manifest: Manifest, recipes: list[Recipe], wanted: di
 def _test_files(tree: Tree) -> tuple[str, ...]:
     """Return the files that hold tests: `test*.py`, `*_test.py`, `tests.py`, or anything below a folder of tests."""
     named = tree.named("test_*.py", "*_test.py", "test.py", "tests.py", "test[!_]*.py", "*_tests.py")
-    return tuple(name for name in named if not name.startswith(("docs/", "examples/", "benchmarks/")))
+    return tuple(name for name in named if not name.startswith(("docs/", "examples/", "samples/", "benchmarks/")))
 
 
 def _pytest(

@@ -91,8 +91,8 @@ def file_text(detected: Detected, branch: str = "main") -> str:
     Args:
         branch: what goes to staging.
     """
-    reasons = {conclusion.subject: conclusion.reason for conclusion in detected.conclusions}
-    parts = [_HEAD, f"project: {_scalar(detected.project):<21} # {reasons.get('project', '')}\n", _tests(detected)]
+    why = next((c.reason for c in detected.conclusions if c.subject == "project"), "")
+    parts = [_HEAD, f"project: {_scalar(detected.project):<21} # {why}\n", _tests(detected)]
     parts += [_SCAN, *_deployment(detected, branch)]
     return "\n".join(parts)
 

@@ -31,8 +31,9 @@ def needs(tree: Tree, manifest: Manifest, recipes: list[Recipe]) -> Needs:
     """Return what the tests need: what is called so and what tox, nox and the like install; else what is called dev."""
     found = _Collector(tree, manifest)
     found.named(TEST_NAMES)
-    for recipe in recipes:
-        found.recipe(recipe)
+    for recipe in sorted(recipes, key=lambda one: one.last_resort):
+        if not (recipe.last_resort and found.has_runner):
+            found.recipe(recipe)
     if not found.reasons:
         found.named(_DEVELOPMENT)
     found.runtime()
@@ -58,31 +59,38 @@ class _Collector:
         self.reasons: list[tuple[str, str]] = []
         self.wanted: dict[str, str] = {}
 
+    @property
+    def has_runner(self) -> bool:
+        """Tell whether a test runner is asked for."""
+        return bool(self.wanted.keys() & {"pytest", "behave", "robotframework"})
+
     def named(self, pattern: re.Pattern[str]) -> None:
         """Add groups, extras and requirements files whose name says what they are for."""
         for name, lines in self.manifest.groups.items():
             if pattern.fullmatch(name):
-                self._add(self.groups, name, f"dependency group {name}", lines)
+                self._add(self.groups, name, "a dependency group of that name", lines)
         for name, lines in self.manifest.extras.items():
             if pattern.fullmatch(name):
-                self._add(self.extras, name, f"extra {name}", lines)
+                self._add(self.extras, name, "an extra of that name", lines)
         for name in _requirements_files(self.tree, pattern):
-            self._add(self.requirements, name, name, tuple((self.tree.read(name) or "").splitlines()))
+            self._add(
+                self.requirements, name, "named after its purpose", tuple((self.tree.read(name) or "").splitlines())
+            )
 
     def recipe(self, recipe: Recipe) -> None:
         """Add what another tool installs for the tests, as far as it is there."""
         for name in recipe.groups:
             if name in self.manifest.groups:
-                self._add(self.groups, name, f"{recipe.tool} installs group {name}", self.manifest.groups[name])
+                self._add(self.groups, name, recipe.tool, self.manifest.groups[name])
         for name in recipe.extras:
             if name in self.manifest.extras:
-                self._add(self.extras, name, f"{recipe.tool} installs extra {name}", self.manifest.extras[name])
+                self._add(self.extras, name, recipe.tool, self.manifest.extras[name])
         for name in recipe.requirements:
             text = self.tree.read(name)
             if text is not None:
-                self._add(self.requirements, name, f"{recipe.tool} installs {name}", tuple(text.splitlines()))
+                self._add(self.requirements, name, recipe.tool, tuple(text.splitlines()))
         for line in recipe.packages:
-            self._add(self.packages, line, f"{recipe.tool} installs {line}", (line,))
+            self._add(self.packages, line, recipe.tool, (line,))
 
     def runtime(self) -> None:
         """Add requirements.txt where nothing else installs it: no package, or it brings the test runner."""
@@ -90,8 +98,8 @@ class _Collector:
         if text is None or "requirements.txt" in self.requirements:
             return
         no_package = self.manifest.package is None and not self.manifest.project
-        if no_package or (_RUNNERS.search(text) and not self.wanted.keys() & {"pytest", "behave", "robotframework"}):
-            why = "requirements.txt: the project is no package that brings them" if no_package else "requirements.txt"
+        if no_package or (_RUNNERS.search(text) and not self.has_runner):
+            why = "it is no package that would bring them" if no_package else "it brings the test runner"
             self._add(self.requirements, "requirements.txt", why, tuple(text.splitlines()))
 
     def _add(self, where: dict[str, None], name: str, reason: str, lines: tuple[str, ...]) -> None:
@@ -102,7 +110,7 @@ class _Collector:
         for line in lines:
             match = _NAME.match(line.strip())
             if match:
-                self.wanted.setdefault(re.sub(r"[-_.]+", "-", match[0]).lower(), reason)
+                self.wanted.setdefault(re.sub(r"[-_.]+", "-", match[0]).lower(), name)
 
 
 def _requirements_files(tree: Tree, pattern: re.Pattern[str]) -> list[str]:

@@ -15,6 +15,9 @@ _NO_SOURCE = re.compile(
 )
 
 
+_NO_CODE = "no package or module of its own was found"
+
+
 def source_packages(tree: Tree, manifest: Manifest) -> tuple[tuple[str, ...], str]:
     """Return what coverage measures and why; nothing where the project has settings of its own for that."""
     own = _own_settings(tree, manifest)
@@ -28,7 +31,7 @@ def source_packages(tree: Tree, manifest: Manifest) -> tuple[tuple[str, ...], st
     modules = [name[:-3] for name in tree.match("*.py") if "/" not in name and not _NO_SOURCE.fullmatch(name[:-3])]
     if packages:
         return (*packages, *_declared_modules(manifest, modules)), f"packages at the root: {', '.join(packages)}"
-    return tuple(modules), f"modules at the root: {', '.join(modules)}" if modules else "no Python code of its own"
+    return tuple(modules), f"modules at the root: {', '.join(modules)}" if modules else _NO_CODE
 
 
 def _own_settings(tree: Tree, manifest: Manifest) -> str | None:

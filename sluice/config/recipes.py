@@ -6,7 +6,7 @@ import ast
 import re
 import shlex
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sluice.config.manifest import Ini, Manifest
 from sluice.config.shapes import table, texts
@@ -26,6 +26,7 @@ class Recipe:
         tool: where it was found, for people.
         groups, extras, requirements, packages: what it installs.
         commands: the lines it runs.
+        last_resort: counts only when nothing better brings a test runner: it holds more than the tests need, or is old.
     """
 
     tool: str
@@ -34,6 +35,7 @@ class Recipe:
     requirements: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    last_resort: bool = False
 
     @property
     def installs(self) -> bool:
@@ -43,9 +45,9 @@ class Recipe:
 
 def recipes(tree: Tree, manifest: Manifest) -> list[Recipe]:
     """Return the recipes of the tree."""
-    found = [_tox(manifest.tox), *_tox_toml(tree, manifest), _nox(tree.read("noxfile.py") or "")]
-    found += [*_hatch(manifest), *_listed(manifest), _pipenv(tree)]
-    return [recipe for recipe in found if recipe and (recipe.installs or recipe.commands)]
+    found = [_tox(manifest.tox), *_tox_toml(tree, manifest), _nox(tree.read("noxfile.py") or ""), *_hatch(manifest)]
+    late = [replace(recipe, last_resort=True) for recipe in (*_listed(manifest), _pipenv(tree)) if recipe]
+    return [recipe for recipe in (*found, *late) if recipe and (recipe.installs or recipe.commands)]
 
 
 def _recipe(tool: str, lines: list[str], commands: tuple[str, ...] = (), **more: tuple[str, ...]) -> Recipe:

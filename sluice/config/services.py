@@ -37,7 +37,8 @@ def find_service(tree: Tree, manifest: Manifest) -> FoundService | None:
     """Return how the project's service is started, None when it looks like no service."""
     code = _code(tree)
     health = next((match[1] for text in code.values() if (match := _HEALTH.search(text))), "/")
-    version = next((match[1] for text in code.values() if (match := _VERSION.search(text))), None)
+    knows = any("SLUICE_COMMIT" in text for text in code.values())  # else /version could not say which release it is
+    version = next((match[1] for text in code.values() if knows and (match := _VERSION.search(text))), None)
     found = _procfile(tree) or _script(manifest, code) or _module(code)
     return FoundService(found[0], health, version, found[1]) if found else None
 
