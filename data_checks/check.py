@@ -11,12 +11,12 @@ from data_checks.facts import BoundaryFacts
 from data_checks.frames import Expect, R, Row, Rows, null_columns
 from data_checks.lie import Lie
 from data_checks.registry import BY_CODE
-from sluice.errors import quote
 from sluice.records.checks import CheckResult
 from sluice.records.common import StageRecord
 from sluice.states import CheckStatus, Severity
 
 SHOWN = 3  # culprits that a message names
+ERROR_LIMIT = 300  # characters of an error that are shown
 BROKEN_STEP = (
     "The boundary is at fault, not your code: run `sluice doctor`, then run again. A check that cannot run is no pass."
 )
@@ -101,12 +101,13 @@ def judge(check: Check[R], record: R, facts: BoundaryFacts, looked: Mapping[str,
 
 def could_not_run(check: Check[R], error: str) -> CheckResult:
     """Return the result of a check that was not evaluated: a rejection that no waiver lifts."""
+    told = " ".join(error.split())[:ERROR_LIMIT]
     return _result(
         check,
         CheckStatus.COULD_NOT_RUN,
         expected="the check runs",
-        observed=error,
-        message=f"{check.lie.name} could not be checked: {quote(error)}.",
+        observed=told,
+        message=f"{check.lie.name} could not be checked: {told}.",
         next_step=BROKEN_STEP,
     )
 

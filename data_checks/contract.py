@@ -126,4 +126,5 @@ def _attempt(work: Callable[[], T]) -> tuple[T | None, str]:
     try:
         return work(), ""
     except Exception as error:  # noqa: BLE001 - broad: it becomes COULD_NOT_RUN, which stops the run
-        return None, f"{type(error).__name__}: {error}"
+        code = error.code if isinstance(error, SluiceError) else type(error).__name__
+        return None, f"{code}: {error.message if isinstance(error, SluiceError) else error}"

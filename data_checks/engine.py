@@ -100,7 +100,6 @@ class Engine:
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
         self._context = gx.get_context(mode="ephemeral")
-        # Before the first batch: tqdm would start a thread, and the warm process forks.
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
         self._context.data_sources.add_pandas("sluice")
         self._suites: dict[str, Suite] = {}
@@ -124,7 +123,9 @@ def _import() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # GX 1.24 imports sre_constants
         import great_expectations
+        from tqdm import tqdm  # type: ignore[import-untyped]
 
+    tqdm.monitor_interval = 0  # it starts a thread even for a bar that is off, and the warm process forks
     return great_expectations
 
 

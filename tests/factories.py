@@ -1,6 +1,6 @@
 """Honest records and the facts that go with them; each field can be replaced to make a lie.
 
-`checkout()`, `tests()`, `build()` … give a record that its boundary accepts together with `facts()`.
+`checkout()`, `run_of()`, `build()` … give a record that its boundary accepts together with `facts()`.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def red_execution(**fields: Any) -> TestExecution:
     return execution(**known | {"declared_failed": 2, "declared_errors": 1} | fields)
 
 
-def tests(*executions: TestExecution, **fields: Any) -> TestRecord:
+def run_of(*executions: TestExecution, **fields: Any) -> TestRecord:
     """Return the record of these executions (of one green one when none is given)."""
     held = executions or (execution(),)
     green = all(each.exit_code == 0 for each in held)

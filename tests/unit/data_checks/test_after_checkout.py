@@ -1,0 +1,110 @@
+"""The lies after checkout, each beside its honest twin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sluice.records.checkout import CheckoutRecord
+from sluice.states import CheckStatus
+from tests.boundaries import believed, caught, check, not_asked, result
+from tests.factories import COMMIT, OTHER_COMMIT, OTHER_TREE, PARENT, TREE, checkout, source
+
+
+def test_an_honest_checkout_is_believed() -> None:
+    report = believed(checkout())
+    assert [each.code for each in report.results] == ["C01", "C02", "C03", "C04", "C05", "C07"]
+    assert not_asked(report) == {"C03": "no submodule is declared"}
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [{"source": source(commit=OTHER_COMMIT)}, {"requested_commit": OTHER_COMMIT}],
+    ids=["other-commit", "other-request"],
+)
+def test_c01_another_commit(lie: dict[str, Any]) -> None:
+    caught(checkout(**lie), "C01", COMMIT, OTHER_COMMIT)
+
+
+def test_c01_the_trigger_saw_another_commit() -> None:
+    caught(checkout(), "C01", OTHER_COMMIT, COMMIT, commit=OTHER_COMMIT)
+
+
+def test_c02_a_shallow_clone_without_the_merge_base() -> None:
+    caught(checkout(shallow=True, merge_base=None), "C02", "the merge base", "shallow, without a merge base")
+
+
+@pytest.mark.parametrize(
+    "honest",
+    [{"shallow": True}, {"merge_base": None, "parents": ()}, {"merge_base": None}],
+    ids=["shallow-with-base", "first-commit", "unrelated-history"],
+)
+def test_c02_believes_a_history_that_is_enough(honest: dict[str, Any]) -> None:
+    believed(checkout(**honest))
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"source": source(submodules=True), "missing_submodules": ("vendor/theme",)},
+        {"source": source(submodules=False)},
+    ],
+    ids=["empty-folder", "never-checked-out"],
+)
+def test_c03_a_declared_submodule_is_not_there(lie: dict[str, Any]) -> None:
+    caught(checkout(declared_submodules=("vendor/theme",), **lie), "C03", "vendor/theme", "missing: vendor/theme")
+
+
+def test_c03_believes_submodules_that_are_there() -> None:
+    report = believed(checkout(declared_submodules=("vendor/theme",), source=source(submodules=True)))
+    assert result(report, "C03").status is CheckStatus.PASSED
+
+
+def test_c04_lfs_pointers_are_named_and_counted() -> None:
+    pointers = ("a.bin", "b.bin", "c.bin", "d.bin")
+    caught(checkout(lfs_pointers=pointers), "C04", "a Git LFS pointer", "a.bin, b.bin, c.bin and 1 more")
+
+
+def test_c05_a_dirty_workspace() -> None:
+    caught(checkout(dirty_files=("build/old.o",)), "C05", "nothing else", "build/old.o")
+
+
+def test_c07_a_commit_that_changes_something_without_changed_files() -> None:
+    caught(checkout(changed_files=()), "C07", "at least one changed file", "no file changed")
+
+
+@pytest.mark.parametrize(
+    ("honest", "known"),
+    [
+        ({"parents": (PARENT, OTHER_COMMIT)}, {}),
+        ({}, {"base_tree": TREE}),
+        ({"merge_base": COMMIT}, {}),
+    ],
+    ids=["merge", "empty-commit", "branch-at-its-base"],
+)
+def test_c07_believes_a_commit_that_changes_nothing(honest: dict[str, Any], known: dict[str, Any]) -> None:
+    report = believed(checkout(changed_files=(), **honest), **known)
+    assert result(report, "C07").status is CheckStatus.PASSED
+
+
+def test_c07_is_not_asked_when_nobody_knows_the_base() -> None:
+    assert "tree of the base is not known" in not_asked(check(checkout(changed_files=()), base_tree=None))["C07"]
+
+
+def test_a_checkout_without_the_fact_of_its_commit_cannot_be_checked() -> None:
+    report = check(checkout(), commit=None)
+    assert not report.accepted
+    assert {each.status for each in report.results} == {CheckStatus.COULD_NOT_RUN}
+    assert "not told the commit" in report.stops[0].message
+
+
+def test_a_null_does_not_slip_through() -> None:
+    lie: CheckoutRecord = checkout().model_copy(update={"requested_commit": None})
+    first = check(lie).stops[0]
+    assert (first.code, first.status) == ("C01", CheckStatus.COULD_NOT_RUN)
+    assert "requested_commit" in first.observed
+
+
+def test_the_tree_of_the_base_is_not_the_tree_of_the_commit_in_the_honest_run() -> None:
+    assert OTHER_TREE != TREE

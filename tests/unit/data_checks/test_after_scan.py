@@ -1,0 +1,139 @@
+"""The lies after the scan, each beside its honest twin."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sluice.records.scan import FindingKind, FindingSeverity, ScanRecord
+from sluice.states import CheckStatus
+from tests.boundaries import believed, caught, check, not_asked, result
+from tests.factories import DIGEST, NOW, OTHER_DIGEST, OTHER_TREE, TREE, finding, scan, scanner
+
+HIGH = finding(fingerprint="f-high", severity=FindingSeverity.HIGH)
+
+
+def scanned(age_days: float = 1.0, **fields: Any) -> ScanRecord:
+    """A scan with vulnerability data of this age."""
+    fresh = scanner(database_updated_at=NOW - timedelta(days=age_days))
+    return scan(scanners=(fresh,), vulnerabilities_scanned=True, not_scanned_reason="", **fields)
+
+
+def test_an_honest_scan_is_believed() -> None:
+    report = believed(scan())
+    assert [each.code for each in report.results] == ["S07", "S02", "S04", "S01", "S05"]
+    assert not_asked(report) == {"S01": "no vulnerability data is configured"}
+
+
+def test_findings_over_the_gate_are_true_and_bad_and_are_believed() -> None:
+    believed(scan(passed=False, reason="1 finding", findings=(HIGH,), blocking=("f-high",)))
+
+
+@pytest.mark.parametrize(
+    "honest",
+    [
+        {"findings": (), "findings_total": 0},
+        {"packages": (), "sbom": None},
+        {"findings": (HIGH,), "waived": ("f-high",)},
+        {"findings": (HIGH,), "gate": None},
+        {"findings": (finding(score=0.0),)},
+        {"findings": (finding(score=10.0),)},
+        {"findings": (finding(severity=FindingSeverity.UNKNOWN),)},
+        {"findings": (finding(kind=FindingKind.VULNERABILITY, package="flask", version="3.0.0"),)},
+    ],
+    ids=["no-findings", "no-packages", "waived", "no-gate", "score-0", "score-10", "unknown-severity", "vulnerability"],
+)
+def test_honest_scans_are_believed(honest: dict[str, Any]) -> None:
+    believed(scan(**honest))
+
+
+def test_more_findings_than_a_record_holds_are_believed() -> None:
+    held = tuple(finding(fingerprint=f"f-{n}") for n in range(1000))
+    believed(scan(findings=held, findings_total=1874))
+
+
+@pytest.mark.parametrize(
+    ("lie", "observed"),
+    [
+        (scanner(name="bandit", status="failed", reason="exit code 2"), "bandit: failed exit code 2"),
+        (scanner(name="bandit", status="not_run"), "bandit: not run, without a reason"),
+        (scanner(name="bandit", status="crashed"), "bandit: crashed"),
+    ],
+)
+def test_s07_a_scanner_that_failed(lie: Any, observed: str) -> None:
+    caught(scan(scanners=(scanner(), lie)), "S07", "ran to their end", observed)
+
+
+@pytest.mark.parametrize(
+    "scanners",
+    [
+        (),
+        (scanner(items_scanned=0),),
+        (scanner(status="not_run", reason="trivy is not here", items_scanned=12),),
+    ],
+    ids=["no-scanner", "no-item", "none-ran"],
+)
+def test_s02_nothing_was_scanned(scanners: Any) -> None:
+    caught(scan(scanners=scanners, packages=()), "S02", "at least 1", "0 packages, 0 packages and files in all")
+
+
+@pytest.mark.parametrize(
+    ("lie", "observed"),
+    [
+        ({"scanned_digest": OTHER_DIGEST}, OTHER_DIGEST),
+        ({"subject_digest": OTHER_DIGEST}, f"to deploy {OTHER_DIGEST}"),
+        ({"subject_digest": OTHER_DIGEST, "scanned_digest": OTHER_DIGEST}, OTHER_DIGEST),
+        ({"scanned_tree": OTHER_TREE}, f"of tree {OTHER_TREE}"),
+    ],
+)
+def test_s04_another_release_was_scanned(lie: dict[str, Any], observed: str) -> None:
+    caught(scan(**lie), "S04", f"{DIGEST} of tree {TREE}", observed)
+
+
+def test_s01_fresh_data_is_believed() -> None:
+    report = believed(scanned(), database_configured=True)
+    assert result(report, "S01").status is CheckStatus.PASSED
+
+
+@pytest.mark.parametrize(
+    ("record", "configured", "name", "observed"),
+    [
+        (scanned(age_days=9.5), True, "SCANNER_DB_STALE", "9.5 days old"),
+        (scanned(age_days=9.5), False, "SCANNER_DB_STALE", "9.5 days old"),
+        (scan(), True, "SCANNER_DB_MISSING", "no vulnerability data is configured"),
+        (scan(not_scanned_reason=""), False, "SCANNER_DB_MISSING", "not scanned, and no reason"),
+        (scan(vulnerabilities_scanned=True), False, "SCANNER_DB_MISSING", "no scanner names the age of its data"),
+    ],
+)
+def test_s01_data_that_proves_nothing(record: ScanRecord, configured: bool, name: str, observed: str) -> None:
+    found = caught(record, "S01", "at most 7 days", observed, database_configured=configured)
+    assert found.name == name
+
+
+@pytest.mark.parametrize(
+    ("lie", "observed"),
+    [
+        ({"findings": (finding(), finding()), "findings_total": 2}, "f-001"),
+        ({"findings": (finding().model_copy(update={"score": 11.0}),)}, "score 11.0"),
+        ({"findings": (finding().model_copy(update={"score": float("nan")}),)}, "score nan"),
+        ({"findings": (finding().model_copy(update={"severity": "spicy"}),)}, "an unknown severity"),
+        ({"findings": (finding(kind=FindingKind.VULNERABILITY),)}, "a vulnerability without its package"),
+        ({"findings": (HIGH,)}, "over the gate, and not held against it"),
+        ({"findings": (finding(severity=FindingSeverity.UNKNOWN),), "gate": FindingSeverity.LOW}, "over the gate"),
+        ({"findings_total": 7}, "7 findings in all, and 1 of them here"),
+        ({"findings": (), "findings_total": 3}, "3 findings in all, and 0 of them here"),
+        ({"findings": (HIGH,), "blocking": ("f-high",)}, "called passed, with findings over the gate"),
+    ],
+    ids=["twice", "score-11", "score-nan", "severity", "no-package", "slipped", "unknown-slipped", "lost", "all-lost",
+         "green-all-the-same"],
+)  # fmt: skip
+def test_s05_findings_that_contradict_themselves(lie: dict[str, Any], observed: str) -> None:
+    caught(scan().model_copy(update=lie), "S05", "each finding once, whole", observed)
+
+
+def test_a_scan_without_the_fact_of_its_release_cannot_be_checked() -> None:
+    report = check(scan(), release_digest=None)
+    assert {each.status for each in report.results} == {CheckStatus.COULD_NOT_RUN}
+    assert "not told the release digest" in report.stops[0].message

@@ -1,0 +1,115 @@
+"""The lies after the smoke test, each beside its honest twin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sluice.states import CheckStatus
+from tests.boundaries import believed, caught, check, not_asked
+from tests.factories import COMMIT, DIGEST, OTHER_COMMIT, OTHER_DIGEST, load, release, smoke, smoke_check, threshold
+
+DOWN = smoke_check(passed=False, observed="connection refused")
+
+
+def test_an_honest_smoke_test_is_believed() -> None:
+    report = believed(smoke())
+    assert [(each.code, each.status) for each in report.results] == [
+        (code, CheckStatus.PASSED) for code in ("K01", "K06", "K03", "K02")
+    ]
+
+
+@pytest.mark.parametrize(
+    "honest",
+    [
+        {"seen_release": None, "seen_expected": None},
+        {"load": None, "declared": 2, "load_skipped": "the release is not new here"},
+        {"declared": 2},
+    ],
+    ids=["no-version-declared", "no-load", "more-ran"],
+)
+def test_honest_smoke_tests_are_believed(honest: dict[str, Any]) -> None:
+    believed(smoke(**honest))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"checks": (DOWN,), "seen_release": None, "load": None},
+        {"checks": (smoke_check(), DOWN)},
+        {"load": load(failed=200, thresholds=(threshold(passed=False, observed=0.8),))},
+    ],
+    ids=["service-down", "one-check", "load"],
+)
+def test_a_failed_smoke_test_is_true_and_bad_and_is_believed(bad: dict[str, Any]) -> None:
+    believed(smoke(passed=False, reason="GET /healthz: connection refused", **bad))
+
+
+@pytest.mark.parametrize(
+    ("lie", "observed"),
+    [
+        ({"seen_release": OTHER_COMMIT}, f"reported as {OTHER_COMMIT}"),
+        ({"seen_release": None}, "reported as nothing"),
+        ({"upstream_digests": (OTHER_DIGEST,)}, f"from {OTHER_DIGEST} behind the proxy"),
+        ({"upstream_digests": (DIGEST, OTHER_DIGEST)}, f"{DIGEST} and {OTHER_DIGEST}"),
+        ({"upstream_digests": ()}, "from nothing behind the proxy"),
+        ({"release": release(digest=OTHER_DIGEST)}, f"answers of {OTHER_DIGEST}"),
+    ],
+)
+def test_k01_another_release_answers(lie: dict[str, Any], observed: str) -> None:
+    found = caught(smoke(**lie), "K01", f"answers of {DIGEST} from {DIGEST}", observed)
+    assert f"reported as {COMMIT}" in found.expected
+
+
+def test_k01_another_release_answers_and_fails() -> None:
+    caught(smoke(passed=False, reason="version", seen_release=OTHER_COMMIT), "K01", COMMIT, OTHER_COMMIT)
+
+
+@pytest.mark.parametrize(
+    ("lie", "expected", "observed"),
+    [
+        ({"declared": 5}, "at least 5 checks", "3 checks that ran"),
+        ({"declared": 0, "checks": (), "load": None}, "at least 1 checks", "0 checks that ran"),
+        ({"declared": 3, "load": None, "load_skipped": "no time"}, "at least 3 checks", "2 checks that ran"),
+    ],
+    ids=["left-out", "none-declared", "load-left-out"],
+)
+def test_k06_fewer_checks_than_declared(lie: dict[str, Any], expected: str, observed: str) -> None:
+    caught(smoke(**lie), "K06", expected, observed)
+
+
+def test_k06_a_failed_smoke_test_that_shows_no_failure() -> None:
+    caught(smoke(passed=False, reason="?", declared=5), "K06", "at least 5 checks", "3 checks that ran")
+
+
+@pytest.mark.parametrize(
+    ("lie", "observed"),
+    [
+        (load(requests=0), "0 samples of requests"),
+        (load(thresholds=(threshold(samples=0),)), "0 samples of http_req_failed"),
+    ],
+)
+def test_k03_a_load_without_samples(lie: Any, observed: str) -> None:
+    caught(smoke(load=lie), "K03", "at least 1 request", observed)
+
+
+def test_k03_is_not_asked_without_a_load() -> None:
+    assert "no load test ran" in not_asked(check(smoke(load=None, declared=2)))["K03"]
+
+
+@pytest.mark.parametrize(
+    ("lie", "observed"),
+    [
+        ({"checks": (smoke_check(passed=False, expected="body with 'hello'", observed="<html>error"),) * 2},
+         "GET /healthz: <html>error instead of body with 'hello'"),
+        ({"load": load(thresholds=(threshold(passed=False, observed=0.4),))}, "http_req_failed: 0.4, threshold"),
+    ],
+)  # fmt: skip
+def test_k02_a_failed_check_under_a_passed_verdict(lie: dict[str, Any], observed: str) -> None:
+    caught(smoke(**lie), "K02", "every check passed", observed)
+
+
+def test_a_smoke_test_without_the_fact_of_its_release_cannot_be_checked() -> None:
+    report = check(smoke(), release_digest=None)
+    assert {each.status for each in report.results} == {CheckStatus.COULD_NOT_RUN}
