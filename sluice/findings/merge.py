@@ -51,8 +51,13 @@ def _worst_first(finding: Finding) -> tuple[int, str, str, str, int, str]:
     return (ORDER[finding.severity], finding.kind.value, finding.rule, *where)
 
 
+def _best_first(draft: Draft) -> tuple[int, bool, bool, str, str]:
+    """Order drafts of one problem: the worst severity speaks, of the source rather than of the release."""
+    return (ORDER[draft.severity], draft.tool != "trivy", _of_release(draft), draft.path or "", draft.title)
+
+
 def _finding(group: Sequence[Draft], occurrence: int) -> Finding:
-    first = min(group, key=lambda draft: (ORDER[draft.severity], draft.tool != "trivy", draft.rule))
+    first = min(group, key=_best_first)
 
     def any_of(get: Callable[[Draft], object]) -> object:
         return next((value for draft in (first, *group) if (value := get(draft)) is not None), None)

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sluice import command
 from sluice.artifacts import sha256_file
 from sluice.records.scan import ScanRequest
 from sluice.stages.scan_release import unpack
 from sluice.stages.workplace import Workplace
-from sluice.tools.git import materialise
+from sluice.tools import git_command
+from sluice.tools.git import materialise, workspace_tree
 
 DOCKERFILE = re.compile(r"(?:.*\.)?(?:dockerfile|containerfile)(?:\..*)?", re.IGNORECASE)
 NO_DOCKERFILE = re.compile(  # templates, texts about Dockerfiles, and code that handles them
@@ -33,7 +33,7 @@ class Content:
     Attributes:
         root: holds `source/` and `release/`.
         scratch: for the scanners' own files; not scanned.
-        tree: of the source, read back from its checkout.
+        tree: of the source, hashed again from the files on disk (with LFS: of the commit that was checked out).
         digest: of the release's bytes, taken again.
         excluded: files that `scan.exclude` left out.
         python: Python files of the source outside its tests, relative to `source/`.
@@ -69,7 +69,7 @@ def gather(request: ScanRequest, place: Workplace) -> Content:
     scratch.mkdir()
     source, release = root / "source", root / "release"
     materialise(request.source, source, log=place.log)
-    tree = command.run(["git", "-C", source, "rev-parse", "HEAD^{tree}"], log=place.log).output.strip()
+    tree = git_command.text(["rev-parse", "HEAD^{tree}"], cwd=source) if request.source.lfs else workspace_tree(source)
     archive = place.artifacts.open_path(request.release.artifact)
     digest = f"sha256:{sha256_file(archive)}"
     unpack(archive, release)

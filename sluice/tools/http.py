@@ -41,7 +41,7 @@ class Answer:
         charset = httpx.Headers(self.headers).get("content-type", "").partition("charset=")[2].strip(" \"';") or "utf-8"
         try:
             return self.body.decode(charset, "replace")
-        except LookupError:
+        except (LookupError, ValueError):  # no such charset, or one that is none for text
             return self.body.decode("utf-8", "replace")
 
     @property
