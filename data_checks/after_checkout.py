@@ -14,7 +14,7 @@ NOTHING = "no file changed"
 NAMED = 3  # paths that a message names
 
 
-def record_row(record: CheckoutRecord, facts: BoundaryFacts) -> list[Row]:
+def record_row(record: CheckoutRecord, _facts: BoundaryFacts) -> list[Row]:
     """Return the one row of facts about the checkout."""
     return [
         {
@@ -24,7 +24,7 @@ def record_row(record: CheckoutRecord, facts: BoundaryFacts) -> list[Row]:
             "missing_submodules": len(_missing_submodules(record)),
             "lfs_pointers": len(record.lfs_pointers),
             "dirty_files": len(record.dirty_files),
-            "change": _change(record, facts),
+            "change": _change(record),
         }
     ]
 
@@ -40,16 +40,19 @@ def _missing_submodules(record: CheckoutRecord) -> tuple[str, ...]:
     return record.missing_submodules if record.source.submodules else record.declared_submodules
 
 
-def _change(record: CheckoutRecord, facts: BoundaryFacts) -> str:
+def _change(record: CheckoutRecord) -> str:
     if record.changed_files:
         return CHANGED
     if len(record.parents) > 1:
         return MERGE
-    return SAME_TREE if _same_as_base(record, facts) else NOTHING
+    empty = record.source.tree == record.base_tree if record.base_tree else not record.file_count
+    return SAME_TREE if empty else NOTHING
 
 
-def _same_as_base(record: CheckoutRecord, facts: BoundaryFacts) -> bool:
-    return record.merge_base == record.source.commit or facts.base_tree == record.source.tree
+def _asked(record: CheckoutRecord, facts: BoundaryFacts) -> str:
+    """Return the commit that was asked for; the trigger may have seen another one than the ref points at now."""
+    found = facts.need("commit")
+    return record.requested_commit if record.source.commit == found else found
 
 
 def _names(paths: Sequence[str]) -> str:
@@ -57,10 +60,9 @@ def _names(paths: Sequence[str]) -> str:
     return ", ".join(paths[:NAMED]) + (f" and {more} more" if more > 0 else "") if paths else "none"
 
 
-def _unknown_base(record: CheckoutRecord, facts: BoundaryFacts) -> str:
-    if record.changed_files or len(record.parents) > 1 or _same_as_base(record, facts) or facts.base_tree:
-        return ""
-    return "no file changed, and the tree of the base is not known: the commit may be empty"
+def _unknown_base(record: CheckoutRecord, _facts: BoundaryFacts) -> str:
+    known = record.changed_files or record.base_tree or not record.shallow
+    return "" if known else "a shallow clone does not tell what the commit changed (C02)"
 
 
 CONTRACT = Contract(
@@ -88,8 +90,8 @@ CONTRACT = Contract(
                 in_set("record", "commit", Parameter("commit")),
                 in_set("record", "requested_commit", Parameter("commit")),
             ),
-            expected=lambda _record, facts: f"commit {facts.commit}",
-            observed=lambda record, _: f"commit {record.source.commit} for {record.requested_commit}",
+            expected=lambda record, facts: f"commit {_asked(record, facts)}",
+            observed=lambda record, _: f"commit {record.source.commit}",
         ),
         Check(
             "C02",
@@ -120,9 +122,7 @@ CONTRACT = Contract(
             "C07",
             (in_set("record", "change", [CHANGED, MERGE, SAME_TREE]),),
             expected=lambda _record, _: "at least one changed file in a commit that is not empty",
-            observed=lambda record, facts: (
-                f"{len(record.changed_files)} changed files" if record.changed_files else _change(record, facts)
-            ),
+            observed=lambda record, _: _change(record),
             unless=_unknown_base,
         ),
     ),

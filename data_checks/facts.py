@@ -36,9 +36,6 @@ class BoundaryFacts(Frozen):
     commit: str | None = Field(default=None, description="the commit that was asked for; later: the accepted source's")
     tree: str | None = Field(default=None, description="tree of the accepted source, which is the tree that was tested")
     committed_at: AwareDatetime | None = Field(default=None, description="when the accepted commit was made")
-    base_tree: str | None = Field(
-        default=None, description="after checkout: tree of what the commit was compared with; None: not known"
-    )
     skip_reason: str | None = Field(default=None, description="`test.skip` of sluice.yaml")
     coverage_gate: float | None = Field(default=None, description="`test.coverage.fail_under`, percent")
     release_digest: str | None = Field(default=None, description="digest of the accepted build's release")

@@ -9,7 +9,7 @@ import pytest
 from sluice.records.checkout import CheckoutRecord
 from sluice.states import CheckStatus
 from tests.boundaries import believed, caught, check, not_asked, result
-from tests.factories import COMMIT, OTHER_COMMIT, OTHER_TREE, PARENT, TREE, checkout, source
+from tests.factories import COMMIT, OTHER_COMMIT, PARENT, TREE, checkout, source
 
 
 def test_an_honest_checkout_is_believed() -> None:
@@ -18,16 +18,15 @@ def test_an_honest_checkout_is_believed() -> None:
     assert not_asked(report) == {"C03": "no submodule is declared"}
 
 
-@pytest.mark.parametrize(
-    "lie",
-    [{"source": source(commit=OTHER_COMMIT)}, {"requested_commit": OTHER_COMMIT}],
-    ids=["other-commit", "other-request"],
-)
-def test_c01_another_commit(lie: dict[str, Any]) -> None:
-    caught(checkout(**lie), "C01", COMMIT, OTHER_COMMIT)
+def test_c01_another_commit_was_checked_out() -> None:
+    caught(checkout(source=source(commit=OTHER_COMMIT)), "C01", COMMIT, OTHER_COMMIT)
 
 
-def test_c01_the_trigger_saw_another_commit() -> None:
+def test_c01_the_branch_moved_after_the_trigger() -> None:
+    caught(checkout(requested_commit=OTHER_COMMIT), "C01", OTHER_COMMIT, COMMIT)
+
+
+def test_c01_the_record_agrees_with_itself_and_not_with_the_run() -> None:
     caught(checkout(), "C01", OTHER_COMMIT, COMMIT, commit=OTHER_COMMIT)
 
 
@@ -74,22 +73,29 @@ def test_c07_a_commit_that_changes_something_without_changed_files() -> None:
     caught(checkout(changed_files=()), "C07", "at least one changed file", "no file changed")
 
 
+def test_c07_a_first_commit_with_files_and_without_changed_files() -> None:
+    lie = checkout(changed_files=(), parents=(), merge_base=None, base_tree=None)
+    caught(lie, "C07", "at least one changed file", "no file changed")
+
+
 @pytest.mark.parametrize(
-    ("honest", "known"),
+    "honest",
     [
-        ({"parents": (PARENT, OTHER_COMMIT)}, {}),
-        ({}, {"base_tree": TREE}),
-        ({"merge_base": COMMIT}, {}),
+        {"parents": (PARENT, OTHER_COMMIT)},
+        {"base_tree": TREE},
+        {"parents": (), "merge_base": None, "base_tree": None, "file_count": 0},
     ],
-    ids=["merge", "empty-commit", "branch-at-its-base"],
+    ids=["merge", "empty-commit", "empty-first-commit"],
 )
-def test_c07_believes_a_commit_that_changes_nothing(honest: dict[str, Any], known: dict[str, Any]) -> None:
-    report = believed(checkout(changed_files=(), **honest), **known)
+def test_c07_believes_a_commit_that_changes_nothing(honest: dict[str, Any]) -> None:
+    report = believed(checkout(changed_files=(), **honest))
     assert result(report, "C07").status is CheckStatus.PASSED
 
 
-def test_c07_is_not_asked_when_nobody_knows_the_base() -> None:
-    assert "tree of the base is not known" in not_asked(check(checkout(changed_files=()), base_tree=None))["C07"]
+def test_c07_is_left_to_c02_when_nobody_knows_the_base() -> None:
+    report = check(checkout(changed_files=(), shallow=True, merge_base=None, base_tree=None))
+    assert [each.code for each in report.stops] == ["C02"]
+    assert "C02" in not_asked(report)["C07"]
 
 
 def test_a_checkout_without_the_fact_of_its_commit_cannot_be_checked() -> None:
@@ -104,7 +110,3 @@ def test_a_null_does_not_slip_through() -> None:
     first = check(lie).stops[0]
     assert (first.code, first.status) == ("C01", CheckStatus.COULD_NOT_RUN)
     assert "requested_commit" in first.observed
-
-
-def test_the_tree_of_the_base_is_not_the_tree_of_the_commit_in_the_honest_run() -> None:
-    assert OTHER_TREE != TREE
