@@ -49,7 +49,7 @@ def explain(error: ErrorDetails, places: Places) -> Problem:
 
 def unknown_key(name: str, known: list[str], path: Path) -> str:
     """Return what to say about a key that nobody knows: what was meant, or what is allowed."""
-    meant = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    meant = difflib.get_close_matches(name, known, n=1, cutoff=0.65)
     if meant:
         return f"unknown key {quote(name)} (did you mean {quote(meant[0])}?)"
     elsewhere = next((place for place, keys in _everywhere() if name in keys), None)

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import PurePosixPath
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 _SECRET = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|block:[a-z0-9][a-z0-9-]*")
 
@@ -93,7 +93,13 @@ Requirement = Annotated[str, Field(pattern=r"^[A-Za-z0-9][^\x00-\x1f]*$")]
 PackageName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
 """Name of an extra or of a dependency group."""
 
-PythonVersion = Annotated[str, Field(pattern=r"^(cpython|pypy)?@?3\.\d{1,2}(\.\d{1,2})?t?$")]
+_PYTHON = r"^(cpython|pypy)?@?3\.[0-9]{1,2}(\.[0-9]{1,2})?t?$"
+PythonVersion = Annotated[
+    str,
+    Field(pattern=_PYTHON),
+    # The loader takes 3.10 without quotes as it is written, so editors may too.
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": _PYTHON}, {"type": "number"}]}),
+]
 """Python version such as `3.12`."""
 
 RefGlob = Annotated[str, AfterValidator(ref_glob)]
@@ -114,6 +120,6 @@ PATTERNS = {
     r"^/\S*$": "a path that begins with / and has no spaces",
     r"^[A-Za-z0-9][^\x00-\x1f]*$": "a requirement such as pytest>=8, not an option",
     r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$": "letters, digits, dots, hyphens and underscores",
-    r"^(cpython|pypy)?@?3\.\d{1,2}(\.\d{1,2})?t?$": "a Python version such as 3.12",
+    _PYTHON: "a Python version such as 3.12",
 }
 """The patterns above in words, for messages."""
