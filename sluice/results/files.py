@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -19,11 +20,36 @@ _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIF
 
 @dataclass(frozen=True)
 class Taken:
-    """A report file as it was copied: its name in the workspace, its copy, when it was written (epoch seconds)."""
+    """A report file as it was copied.
+
+    Attributes:
+        name: in the workspace.
+        copy: where its content lies now.
+        written_at: modification time, epoch seconds.
+        identity: see :func:`identity`.
+    """
 
     name: str
     copy: Path
     written_at: float
+    identity: tuple[int, ...]
+
+
+def snapshot(workspace: Path, pattern: str) -> dict[str, tuple[int, ...]]:
+    """Return what already matches before a run: name → what no program can keep while it writes (inode, times, size).
+
+    A pattern that leads outside matches nothing here; :func:`take` refuses it.
+    """
+    found = {}
+    with contextlib.suppress(ReportError, OSError):
+        for name in _matches(workspace, pattern):
+            found[name] = identity((workspace / name).lstat())
+    return found
+
+
+def identity(status: os.stat_result) -> tuple[int, ...]:
+    """Return what tells a file that was written from one that was left alone."""
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def take(workspace: Path, pattern: str, into: Path, *, noun: str = "report", limit: int = MAX_BYTES) -> list[Taken]:
@@ -42,9 +68,9 @@ def take(workspace: Path, pattern: str, into: Path, *, noun: str = "report", lim
     left = limit
     for ordinal, name in enumerate(names):
         copy = into / f"{noun}-{ordinal}"
-        written_at = _copy(workspace, name, copy, left, limit)
+        status = _copy(workspace, name, copy, left, limit)
         left -= copy.stat().st_size
-        taken.append(Taken(name, copy, written_at))
+        taken.append(Taken(name, copy, status.st_mtime, identity(status)))
     return taken
 
 
@@ -88,7 +114,7 @@ def _compile(parts: list[str]) -> re.Pattern[str]:
     return re.compile("".join(words), re.DOTALL)
 
 
-def _copy(workspace: Path, name: str, target: Path, left: int, limit: int) -> float:
+def _copy(workspace: Path, name: str, target: Path, left: int, limit: int) -> os.stat_result:
     handle = _open_beneath(workspace, name)
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
@@ -104,7 +130,7 @@ def _copy(workspace: Path, name: str, target: Path, left: int, limit: int) -> fl
                 if size > left:  # it grew while it was read
                     raise ReportError("REPORT_TOO_LARGE", f"{shown(name)}: more than {size_text(limit)}")
                 out.write(chunk)
-    return status.st_mtime
+    return status
 
 
 def _open_beneath(workspace: Path, name: str) -> int:

@@ -29,6 +29,7 @@ from sluice.stages.workplace import Workplace
 
 LAYOUT = "1"  # raise it when the way an environment is made changes
 LOCK_SECONDS = 1800.0
+_INSTALLERS = ("pip==", "setuptools==", "wheel==")
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,6 @@ def _make(
     cache = uv_cache(place.home)
     found = lock(project, config, runners, python, cache, place.log)
     requirements = aside / "requirements.txt"
-    requirements.write_text("\n".join(found.remote) + "\n", encoding="utf-8")
     uv(
         ["venv", "--quiet", "--relocatable", "--no-project", "--python", python.path, aside / "venv"],
         cwd=project.tree,
@@ -166,13 +166,17 @@ def _make(
         log=place.log,
         doing="make the test environment",
     )
-    uv(
-        [*_pip(aside / "venv"), "--no-deps", "--compile-bytecode", "-r", requirements],
-        cwd=project.tree,
-        cache=cache,
-        log=place.log,
-        doing="install the test dependencies",
-    )
+    # Compiled once for all runs, the installers aside: they are many files that tests do not import.
+    for wanted, more in ((False, ["--compile-bytecode"]), (True, [])):
+        lines = [line for line in found.remote if line.startswith(_INSTALLERS) is wanted]
+        requirements.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        uv(
+            [*_pip(aside / "venv"), "--no-deps", *more, "-r", requirements],
+            cwd=project.tree,
+            cache=cache,
+            log=place.log,
+            doing="install the test dependencies",
+        )
     told = {"remote": found.remote, "local": found.local, "source": found.source}
     (aside / "lock.json").write_text(json.dumps(told), encoding="utf-8")
     return found

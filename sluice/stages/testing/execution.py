@@ -70,12 +70,12 @@ def execute(job: Job, place: Workplace) -> Outcome:
     measured = coverage.plan(job)
     words = runner.command(job, measured)
     with _log(job, place) as log:
-        started = now()
+        before = report.look_before(job, runner, measured)
         done, out_of_memory = _run(job, words, log)
         ended = now()
         trace = read_trace(job.events)
-        found = report.read(job, runner, trace, started, place)
-        summary, coverage_problem = report.read_coverage(job, measured, started, place, log)
+        found = report.read(job, runner, trace, before, place)
+        summary, coverage_problem = report.read_coverage(job, measured, before, place, log)
     number = _signal(job, done)
     versions = job.environment.versions if job.environment else {}
     execution = TestExecution(
@@ -87,7 +87,7 @@ def execute(job: Job, place: Workplace) -> Outcome:
         signal=number,
         timed_out=done.timed_out,
         out_of_memory=out_of_memory,
-        started_at=started,
+        started_at=before.started,
         ended_at=ended,
         wall_seconds=done.seconds,
         collected=trace.collected,

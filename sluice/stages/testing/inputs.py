@@ -14,13 +14,13 @@ RULES = "1"  # raise it when a run of the same inputs would give another record
 def inputs(request: TestRequest) -> dict[str, str]:
     """Return what decides the result of a cell, name to value, each for `sluice why`.
 
-    The tree holds the code, its tests and every file that declares a dependency. Recorded durations are left out:
+    The source holds the code, its tests and every file that declares a dependency. Recorded durations are left out:
     they move tests between shards and change no result.
     """
     config = request.config.model_dump(mode="json", exclude={"matrix"})
     cell = request.cell
     return {
-        "tree": request.source.tree,
+        "source": request.source.identity,
         "submodules": str(request.source.submodules),
         "lfs": str(request.source.lfs),
         "config": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),

@@ -13,12 +13,12 @@ from sluice.errors import SluiceError
 from sluice.records.common import ArtifactRef
 from sluice.records.testing import CoverageSummary, FailedTest, Problem
 from sluice.results import box
-from sluice.results.files import Taken, take
+from sluice.results.files import Taken, snapshot, take
 from sluice.results.problems import ReportError
 from sluice.stages.testing.coverage import CoveragePlan, make_report
 from sluice.stages.testing.job import Job, LineSink, Trace
 from sluice.stages.testing.runners.runner import Runner
-from sluice.stages.workplace import Workplace
+from sluice.stages.workplace import Workplace, now
 
 CLOCK_GRAIN = timedelta(milliseconds=20)  # a file's time may lie one tick of the kernel before the clock's
 
@@ -29,6 +29,23 @@ class Found:
 
     fields: dict[str, Any]
     failures: tuple[FailedTest, ...] = ()
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was there before the runner began: the time, and files that are called like its reports."""
+
+    started: datetime
+    files: dict[str, tuple[int, ...]]
+
+
+def look_before(job: Job, runner: Runner, plan: CoveragePlan) -> Before:
+    """Note the time and what already lies where the reports will be."""
+    folder, pattern = runner.reports(job)
+    files = snapshot(folder, pattern)
+    if plan.kind == "declared" and plan.report:
+        files |= snapshot(job.tree, plan.report)
+    return Before(now(), files)
 
 
 @dataclass
@@ -43,15 +60,15 @@ class _Files:
         return datetime.fromtimestamp(min(times), UTC) if times else None
 
 
-def read(job: Job, runner: Runner, trace: Trace, started: datetime, place: Workplace) -> Found:
-    """Read the JUnit files of a run that began at `started`; one that cannot be believed is a problem, no error."""
+def read(job: Job, runner: Runner, trace: Trace, before: Before, place: Workplace) -> Found:
+    """Read the JUnit files of a run; one that cannot be believed is a problem, no error."""
     files = _Files()
     empty = dict.fromkeys(("total", "passed", "failed", "errors", "skipped"), 0)
     try:
         folder, pattern = runner.reports(job)
         files.taken = _unique(take(folder, pattern, job.out / "taken", noun="junit"))
         files.stored = _store(files.taken, job, place)
-        _refuse_stale(files, started)
+        _refuse_stale(files.taken, before, "REPORT_STALE")
         told = _parse(job, runner, files.taken, trace)
     except ReportError as error:
         problem = Problem(code=error.code, message=error.message)
@@ -93,12 +110,15 @@ def _store(taken: Sequence[Taken], job: Job, place: Workplace) -> ArtifactRef:
     return place.artifacts.put_file(joined, f"{_label(job)}-junit.txt", "text/plain")
 
 
-def _refuse_stale(files: _Files, started: datetime) -> None:
-    for one in files.taken:
+def _refuse_stale(taken: Sequence[Taken], before: Before, code: str) -> None:
+    """Refuse what the run did not write: files that were there before, and files that are older than it."""
+    for one in taken:
+        if before.files.get(one.name) == one.identity:
+            raise ReportError(code, f"{one.name} lay there before the run began, and the run did not write it")
         written = datetime.fromtimestamp(one.written_at, UTC)
-        if written < started - CLOCK_GRAIN:
-            age = (started - written).total_seconds()
-            raise ReportError("REPORT_STALE", f"{one.name} was written {age:.0f} s before the run began")
+        if written < before.started - CLOCK_GRAIN:
+            age = (before.started - written).total_seconds()
+            raise ReportError(code, f"{one.name} was written {age:.0f} s before the run began")
 
 
 def _parse(job: Job, runner: Runner, taken: Sequence[Taken], trace: Trace) -> dict[str, Any]:
@@ -166,14 +186,14 @@ def _timestamp(texts: Sequence[str]) -> datetime | None:
 
 
 def read_coverage(
-    job: Job, plan: CoveragePlan, started: datetime, place: Workplace, log: LineSink
+    job: Job, plan: CoveragePlan, before: Before, place: Workplace, log: LineSink
 ) -> tuple[CoverageSummary | None, Problem | None]:
     """Read the coverage of a run; None and the problem when there should be some and it cannot be believed."""
     if plan.kind == "none":
         gated = job.request.config.coverage.fail_under is not None
         return None, _problem("COVERAGE_MISSING", "a gate is set, and coverage is not measured") if gated else None
     try:
-        taken = _take_coverage(job, plan, started, log)
+        taken = _take_coverage(job, plan, before, log)
         names = {str(taken.copy): taken.name}
         told = box.parse("coverage", [taken.copy], job.out / "coverage.csv", names=names, root=str(job.tree))
     except ReportError as error:
@@ -185,15 +205,14 @@ def read_coverage(
     return CoverageSummary(**{name: told[name] for name in counts}, files=rows), None
 
 
-def _take_coverage(job: Job, plan: CoveragePlan, started: datetime, log: LineSink) -> Taken:
+def _take_coverage(job: Job, plan: CoveragePlan, before: Before, log: LineSink) -> Taken:
     name = make_report(job, plan, log)
     if name is None:
         raise ReportError("COVERAGE_MISSING", "nothing was measured")
     folder = job.tree if plan.kind == "declared" else job.out
-    (taken,) = take(folder, name, job.out / "taken", noun="coverage")[:1]
-    if datetime.fromtimestamp(taken.written_at, UTC) < started - CLOCK_GRAIN:
-        raise ReportError("COVERAGE_STALE", f"{taken.name} was written before the run began")
-    return taken
+    taken = take(folder, name, job.out / "taken", noun="coverage")[:1]
+    _refuse_stale(taken, before, "COVERAGE_STALE")
+    return taken[0]
 
 
 def _problem(code: str, message: str) -> Problem:

@@ -19,7 +19,8 @@ PYTEST = """<?xml version="1.0" encoding="utf-8"?>
 <testcase classname="tests.test_a" name="test_red" file="tests/test_a.py" line="9" time="0.1">
 <failure message="assert 1 == 2">E  assert 1 == 2</failure><system-out>hello</system-out></testcase>
 <testcase classname="tests.test_a" name="test_x" time="0"><skipped type="pytest.xfail" message="why" /></testcase>
-<testcase classname="tests.test_a" name="test_s" time="0"><skipped type="pytest.skip" message="later">x</skipped></testcase>
+<testcase classname="tests.test_a" name="test_s" time="0">
+<skipped type="pytest.skip" message="later">x</skipped></testcase>
 <testcase classname="tests.test_a" name="test_strict" time="0">
 <failure message="[XPASS(strict)] ">[XPASS(strict)] </failure></testcase>
 <testcase classname="" name="tests.test_b" time="0"><error message="collection failure">E  boom</error></testcase>
@@ -117,7 +118,8 @@ NODE = """<?xml version="1.0" encoding="utf-8"?>
   <failure type="testCodeFailure" message="x">no</failure></testcase>
  <testsuite name="outer" time="0.1" disabled="0" errors="0" tests="3" failures="1" skipped="0" hostname="vm">
   <testcase name="in" time="0.1" classname="test"/>
-  <testcase name="bad" time="0.1" classname="test"><failure type="testCodeFailure" message="x">Error</failure></testcase>
+  <testcase name="bad" time="0.1" classname="test">
+   <failure type="testCodeFailure" message="x">Error</failure></testcase>
   <testsuite name="inner" time="0.1" disabled="0" errors="0" tests="2" failures="0" skipped="0" hostname="vm">
    <testcase name="deep" time="0.1" classname="test"/><testcase name="deeper" time="0.1" classname="test"/>
   </testsuite>
@@ -246,7 +248,8 @@ def test_an_absent_duration_is_no_invalid_one(read: Reading) -> None:
             "'a'",
         ),
         (
-            "<!DOCTYPE t [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><testsuite><testcase name='a'>&x;</testcase></testsuite>",
+            "<!DOCTYPE t [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>"
+            "<testsuite><testcase name='a'>&x;</testcase></testsuite>",
             "XML_ENTITY_REFUSED",
             "'x'",
         ),
@@ -256,7 +259,8 @@ def test_an_absent_duration_is_no_invalid_one(read: Reading) -> None:
             "'p'",
         ),
         (
-            "<!DOCTYPE t SYSTEM 'http://example.com/t.dtd'><testsuite><testcase name='a'>&later;</testcase></testsuite>",
+            "<!DOCTYPE t SYSTEM 'http://example.com/t.dtd'>"
+            "<testsuite><testcase name='a'>&later;</testcase></testsuite>",
             "XML_ENTITY_REFUSED",
             "later",
         ),
