@@ -1,4 +1,4 @@
-"""Real parts for the tests of deploy and rollback: supervisord, Caddy, and small releases that behave as they are told."""
+"""Real parts for the tests of deploy and rollback: supervisord, Caddy, small releases that behave as they are told."""
 
 from __future__ import annotations
 
@@ -13,15 +13,33 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
+from sluice.config.model import Environment, Service
+from sluice.errors import Exit
 from sluice.records.build import Release
-from sluice.records.common import ArtifactRef
+from sluice.records.common import ArtifactRef, StageContext
+from sluice.records.deploy import DeployRecord, DeployRequest, RollbackRecord, RollbackRequest
+from sluice.records.smoke import SmokeCheck
 from sluice.settings import Home
+from sluice.stages.deploy import DeployWorld, deploy, finish, hold, settle
+from sluice.stages.deploy_site import Kept
+from sluice.stages.rollback import rollback
+from sluice.stages.workplace import Workplace, open_workplace
+from sluice.states import RunState, StageName
+from sluice.store.engine import engine_for
+from sluice.store.journal import Journal
+from sluice.store.runs import RunStore
+from sluice.targets.process import ProcessTarget
+from sluice.tools.caddy import Caddy
+from sluice.tools.supervisor import Supervisor
+from tests.postgres.parts import a_run, rows
 
-SERVER = '''
+SERVER = """
 import os, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -63,8 +81,8 @@ class Server(ThreadingHTTPServer):
 server = Server(("127.0.0.1", int(sys.argv[1])), Handler)
 import signal
 signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
-server.serve_forever()
-'''
+server.serve_forever(poll_interval=0.02)
+"""
 
 
 def release(name: str, behaviour: str = "good") -> Release:
@@ -82,13 +100,19 @@ def release(name: str, behaviour: str = "good") -> Release:
     )
 
 
-def unpack(release: Release, home: Home) -> Path:
+@dataclass(frozen=True)
+class Unpacked:
+    path: Path
+    python: Path | None = Path(sys.executable)
+
+
+def unpack(release: Release, home: Home, log: object = None) -> Unpacked:
     """Put the release's server on disk, as the build stage's unpacking would."""
     name, _, behaviour = release.version.partition("+")
     folder = home.releases / release.digest.removeprefix("sha256:")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "server.py").write_text(SERVER.format(behaviour=behaviour, name=name))
-    return folder
+    return Unpacked(folder)
 
 
 def free_port() -> int:
@@ -172,6 +196,11 @@ class Load:
         for thread in self._threads:
             thread.join()
 
+    def wait_for(self, more: int) -> None:
+        """Wait until so many more answers have come."""
+        target = self.total + more
+        wait_for(lambda: self.total >= target, f"{more} more answers")
+
     @property
     def failed(self) -> dict[tuple[int, str], int]:
         return {answer: count for answer, count in self.answers.items() if answer[0] != 200}
@@ -211,3 +240,152 @@ files={conf}/*.conf
     finally:
         daemon.terminate()
         daemon.wait(20)
+
+
+class City:
+    """One environment on real parts: its world, and the moves of pipeline runs in it."""
+
+    def __init__(self, root: Path, socket_path: Path, admin: str, database: str) -> None:
+        self.home = Home(root / "home").make()
+        self.database = database
+        self.supervisor = Supervisor(socket_path)
+        self.target = ProcessTarget(self.home, self.supervisor)
+        self.caddy = Caddy(admin)
+        self.lines: list[str] = []
+        self.connect()
+        self.run_id = self.open_run()
+        self.port = self.journal.environment_port("greeter", "staging")
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def connect(self) -> None:
+        """Open a pool of its own, as every process does."""
+        self.engine = engine_for(self.database)
+        self.journal = Journal(self.engine)
+        self.world = DeployWorld(self.home, self.journal, self.target, self.caddy, unpack, look)
+
+    def open_run(self) -> str:
+        """Open a pipeline run; the next moves are its."""
+        self.run_id = a_run(self.engine)
+        return self.run_id
+
+    def lose_run(self) -> None:
+        """End the run as the reconciler does when its process died, and open another."""
+        RunStore(self.engine).finish_run(self.run_id, RunState.LOST, "its process died", int(Exit.INFRASTRUCTURE))
+        self.open_run()
+
+    @contextmanager
+    def place(self, stage: StageName = StageName.DEPLOY) -> Iterator[Workplace]:
+        context = StageContext(run_id=self.run_id, project="greeter", stage=stage, home=str(self.home.root))
+        with open_workplace(context) as place:
+            yield place
+
+    def hold(self, place: Workplace) -> AbstractContextManager[None]:
+        return hold(self.world, "greeter", "staging", self.run_id, place.log)
+
+    def deploy(self, release: Release, **declared: Any) -> DeployRecord:
+        with self.place() as place:
+            return deploy(request(release, **declared), place, self.world)
+
+    def store(self, release: Release) -> Release:
+        """Put a bundle into the artifact store; return the release that names it."""
+        with self.place() as place:
+            ref = place.artifacts.put_bytes(release.version.encode(), "bundle.tar")
+        return release.model_copy(update={"artifact": ref})
+
+    def release(self, release: Release, **declared: Any) -> DeployRecord:
+        """Deploy, accept its smoke test and let it take over, as a green run does."""
+        with self.place() as place, self.hold(place):
+            record = deploy(request(release, **declared), place, self.world)
+            self.journal.mark_smoke(record.deployment_id, True)
+            return finish(record, place, self.world)
+
+    def rollback(self, bad: Release | None = None, to: str | None = None, broken: bool = False) -> RollbackRecord:
+        asked = RollbackRequest(
+            environment="staging",
+            declaration=declaration(),
+            bad=bad,
+            to_digest=to,
+            reason="smoke failed",
+            requested_by="test",
+        )
+        with self.place(StageName.ROLLBACK) as place:
+            return rollback(asked, place, self.world, _broken if broken else None)
+
+    def settle(self) -> Release | None:
+        return settle(self.world, "greeter", "staging", run_id=str(uuid4()), log=self.lines.append)
+
+    def states(self, kind: str = "deployments") -> list[str]:
+        return [str(state) for (state,) in rows(self.engine, f"SELECT state FROM {kind} ORDER BY number")]
+
+    def fences(self) -> set[str]:
+        """Digests of the releases that are fenced here."""
+        return {
+            str(digest)
+            for (digest,) in rows(self.engine, "SELECT release_digest FROM release_fences WHERE lifted_at IS NULL")
+        }
+
+    def steps(self) -> list[tuple[Any, ...]]:
+        """Names and states of all steps, oldest first."""
+        return rows(self.engine, "SELECT name, status FROM deployment_steps ORDER BY id")
+
+    def serving(self) -> str:
+        """Name of the release that the users get; fails when it is not exactly one, or anything else is left."""
+        (replicas,) = self.target.sets("greeter", "staging")
+        seen = self.target.observe(replicas)
+        assert [(each.release_digest, each.healthy) for each in seen] == [(replicas.release.digest, True)] * 2
+        assert self.groups() == [replicas.group]
+        assert sorted(self.caddy.upstreams("greeter.staging")) == sorted(replicas.addresses)
+        candidate = self.caddy.upstreams("greeter.staging.candidate")
+        assert sorted(candidate) in ([], sorted(replicas.addresses))
+        tag = self.target._tag
+        groups = {path.name for path in Path("/sys/fs/cgroup/memory/sluice").glob(f"{tag}-*")}
+        assert groups in (set(), {f"{tag}-{replicas.program(number)}" for number in (1, 2)})
+        status, name = get(self.url)
+        assert (status, replicas.release.version.partition("+")[0]) == (200, name)
+        return name
+
+    def groups(self) -> list[str]:
+        known = {info.group for info in self.supervisor.processes()}
+        return sorted(known)
+
+    def clear(self) -> None:
+        for replicas in self.target.sets("greeter", "staging"):
+            self.target.remove(replicas)
+        for name in ("greeter.staging", "greeter.staging.candidate"):
+            self.caddy.remove(name)
+
+
+def declaration(**declared: Any) -> Environment:
+    return Environment(**{"replicas": 2, "memory": 256 << 20, **declared})
+
+
+def request(release: Release, **declared: Any) -> DeployRequest:
+    service = Service(
+        command=("python", "server.py", "{port}"), start_timeout=declared.pop("start_timeout", 10.0), stop_timeout=2.0
+    )
+    return DeployRequest(environment="staging", declaration=declaration(**declared), release=release, service=service)
+
+
+def look(address: str, target: Kept) -> tuple[SmokeCheck, ...]:
+    name = target.release.version.partition("+")[0]
+    status, body = get(address)
+    observed = f"{status} {body}"
+    return (
+        SmokeCheck(
+            name="GET /", passed=observed == f"200 {name}", expected=f"200 {name}", observed=observed, seconds=0.0
+        ),
+    )
+
+
+def _broken(address: str, target: Kept) -> tuple[SmokeCheck, ...]:
+    return (SmokeCheck(name="GET /", passed=False, expected="200", observed="500", seconds=0.0),)
+
+
+@contextmanager
+def running_city(root: Path, socket_path: Path, admin: str, database: str) -> Iterator[City]:
+    city = City(root, socket_path, admin, database)
+    try:
+        yield city
+    finally:
+        city.clear()
+        city.engine.dispose()

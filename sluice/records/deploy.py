@@ -85,6 +85,7 @@ class DeployRecord(StageRecord):
         """Return environment, digest, healthy replicas and address."""
         healthy = sum(replica.healthy for replica in self.replicas)
         how = "" if self.changed else " · already serving"
+        how = " · candidate" if self.candidate_address else how
         return (
             f"{self.environment} ← {self.release.digest[:19]} · {healthy}/{self.replicas_declared} healthy · "
             f"{self.address}{how}"
@@ -132,6 +133,8 @@ class RollbackRecord(StageRecord):
         """Return where the environment stands and how long it took."""
         if self.release is None:
             return f"{self.environment}: nothing to go back to · {self.reason}"
+        if not self.passed:
+            return f"{self.environment} → {self.release.digest[:19]} failed · {self.reason}"
         return (
             f"{self.environment} → {self.release.digest[:19]} again · restored in {self.seconds_to_restore:.1f} s"
             f"{' · bad release fenced' if self.fenced else ''}"

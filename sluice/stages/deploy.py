@@ -70,8 +70,10 @@ def finish(record: DeployRecord, place: Workplace, world: DeployWorld) -> Deploy
         try:
             seen = take_over(mine.site, steps, new)
             running = mine.site.running_digests(seen)
-        except BaseException:
-            give_up(mine)
+        except BaseException as error:
+            if not mine.took_over(record.deployment_id):
+                mine.end_quietly(record.deployment_id, "failed", str(error) or type(error).__name__)
+            give_up(mine, error)
             raise
         mine.end(record.deployment_id, "serving")
     return record.model_copy(
@@ -118,7 +120,7 @@ def _candidate(mine: Turn, kept: Kept, secrets: dict[str, str], started: datetim
             note.detail = f"{sum(replica.healthy for replica in seen)} of {len(seen)} healthy"
     except BaseException as error:
         mine.end_quietly(deployment_id, "failed", str(error) or type(error).__name__)
-        give_up(mine)
+        give_up(mine, error)
         raise
     return _record(mine, kept, new, seen, started).model_copy(
         update={

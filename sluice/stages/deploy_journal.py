@@ -16,6 +16,10 @@ class Lease(Protocol):
     def fence(self) -> int:
         """Number that every write of this holder carries."""
 
+    @property
+    def lost(self) -> bool:
+        """Tell whether somebody else has taken the environment over."""
+
 
 class DeployJournal(Protocol):
     """The rows of deployments, rollbacks and fences. Writes are refused when the lease was lost."""
@@ -25,8 +29,8 @@ class DeployJournal(Protocol):
     ) -> AbstractContextManager[Lease]:
         """Hold the environment's lock; DeployRefusedError names the holder when it stays taken."""
 
-    def environment_port(self, project: str, environment: str) -> int:
-        """Return the environment's port on 127.0.0.1, chosen once."""
+    def environment_port(self, project: str, environment: str, wanted: int | None = None) -> int:
+        """Return the environment's port on 127.0.0.1: the declared one, or one that is chosen once."""
 
     def begin_deployment(
         self, lease: Lease, run_id: str, project: str, environment: str, release: Release, previous: Release | None
@@ -67,6 +71,9 @@ class DeployJournal(Protocol):
         self, lease: Lease, rollback_id: str, state: str, detail: str, validated: bool, seconds_to_restore: float | None
     ) -> None:
         """Close a rollback: `serving`, `failed`, `interrupted`."""
+
+    def open_rollbacks(self, project: str, environment: str) -> tuple[str, ...]:
+        """Return the ids of rollbacks that were begun here and never finished."""
 
     def fence(self, lease: Lease, project: str, environment: str, release: Release, reason: str) -> None:
         """Forbid this release here from now on."""

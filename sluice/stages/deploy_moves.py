@@ -12,6 +12,7 @@ from sluice.stages.deploy_preflight import refuse_missing_program
 from sluice.stages.deploy_site import Kept, Site
 from sluice.stages.deploy_steps import Steps
 from sluice.stages.deploy_world import DeployWorld
+from sluice.store.leases import LeaseLostError
 from sluice.targets.base import Launch, PortTakenError, ReplicaFailedError, ReplicaSet
 from sluice.targets.replica import answers
 
@@ -81,16 +82,17 @@ def take_over(site: Site, steps: Steps, new: ReplicaSet) -> tuple[Replica, ...]:
 
     When the look fails, the old replicas serve again at once.
     """
-    old = site.serving()
+    old, switched = site.serving(), False
     try:
         with steps.step("switch") as note:
+            switched = True
             site.send_to(new)
             note.detail = f"{site.address} goes to {', '.join(new.addresses)}"
         with steps.step("confirm") as note:
             seen = confirm(site, new)
             note.detail = f"{len(seen)} replicas of {new.release.digest[:19]} answer at {site.address}"
-    except BaseException:
-        if old is not None:
+    except BaseException as error:
+        if old is not None and switched and not isinstance(error, LeaseLostError):
             site.send_to(old)
         raise
     if old is not None and old.group != new.group:
@@ -132,7 +134,7 @@ def leave(site: Site, steps: Steps, old: ReplicaSet) -> None:
         left = _drain(site, old)
         note.detail = f"{left} requests cut after {old.service.drain_timeout:g} s" if left else "no request was cut"
     with steps.step("remove") as note:
-        site.target.remove(old)
+        site.withdraw(old)
         note.detail = old.group
 
 

@@ -11,13 +11,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from sluice.config.smoke import SmokeConfig
 from sluice.errors import InfrastructureError, SluiceError
 from sluice.records.build import Release
 from sluice.stages.deploy_moves import bring_up, take_over
 from sluice.stages.deploy_preflight import configuration
-from sluice.stages.deploy_site import Site
+from sluice.stages.deploy_site import Kept, Site
 from sluice.stages.deploy_turn import Turn, turn
 from sluice.stages.deploy_world import DeployWorld
+from sluice.store.leases import LeaseLostError
 from sluice.targets.base import ReplicaSet
 
 Log = Callable[[str], None]
@@ -47,29 +49,58 @@ def hold(world: DeployWorld, project: str, environment: str, run_id: str, log: L
     with turn(world, project, environment, run_id, log) as mine:
         try:
             yield
-        except BaseException:
-            give_up(mine)
+        except BaseException as error:
+            give_up(mine, error)
             raise
-        close_open(mine)
+        if not mine.lease.lost:  # the lock says so itself when the block ends
+            close_open(mine)
 
 
-def close_open(mine: Turn) -> None:
-    """Remove every set of replicas that does not serve, and close every deployment that was left open."""
+def close_open(mine: Turn, but: str = "") -> int:
+    """Remove every set of replicas that does not serve, and close every deployment and rollback that was left open.
+
+    Args:
+        but: id of the caller's own rollback, which it closes itself.
+
+    Returns:
+        how many sets were removed.
+    """
     site = mine.site
-    open_ids = mine.world.journal.open_deployments(site.project, site.environment)
+    journal = mine.world.journal
+    deployments = journal.open_deployments(site.project, site.environment)
+    rollbacks = [each for each in journal.open_rollbacks(site.project, site.environment) if each != but]
     serving = site.serving()
-    for replicas in site.sets():
-        if serving is None or replicas.group != serving.group:
-            site.log(f"settle: remove {replicas.group}, which does not serve")
-            site.withdraw(replicas)
-    for deployment_id in open_ids:
-        won = serving is not None and serving.deployment_id == deployment_id
-        site.log(f"settle: deployment {deployment_id[:8]} {'serves' if won else 'was interrupted'}")
-        mine.end(deployment_id, "serving" if won else "interrupted")
+    aside = [replicas for replicas in site.sets() if serving is None or replicas.group != serving.group]
+    for replicas in aside:
+        site.log(f"settle: remove {replicas.group}, which does not serve")
+        site.withdraw(replicas)
+    for move in (*deployments, *rollbacks):
+        won = serving if serving is not None and serving.deployment_id == move else None
+        site.log(f"settle: {move[:8]} {'took over' if won else 'was interrupted'}")
+        if move in deployments:
+            mine.end(move, "serving" if won else "interrupted")
+        else:
+            _end_rollback(mine, move, won)
+    return len(aside)
 
 
-def give_up(mine: Turn) -> None:
-    """Settle while another error is on its way; what cannot be settled now is said and left to the next settling."""
+def _end_rollback(mine: Turn, rollback_id: str, won: ReplicaSet | None) -> None:
+    """Close a rollback that was killed; one that had switched already is proven now, as it would have been then."""
+    if won is None:
+        mine.end_rollback(rollback_id, "interrupted", "killed before the old release took over")
+        return
+    kept = mine.site.kept(won.release.digest) or Kept(
+        release=won.release, service=won.service, declaration=won.declaration, smoke=SmokeConfig()
+    )
+    well = all(check.passed for check in mine.world.prove(mine.site.address, kept))
+    mine.end_rollback(rollback_id, "serving", "killed after the old release took over", validated=well)
+
+
+def give_up(mine: Turn, why: BaseException) -> None:
+    """Settle while error `why` is on its way; what cannot be settled now is said and left to the next settling."""
+    if mine.lease.lost or isinstance(why, LeaseLostError):
+        mine.site.log("settle: left to the run that took this environment over")
+        return
     try:
         close_open(mine)
     except SluiceError as error:
@@ -115,8 +146,8 @@ def _start_again(mine: Turn, digest: str) -> Release:
     steps = mine.steps(deployment_id)
     try:
         take_over(site, steps, bring_up(mine.world, site, steps, kept, deployment_id, secrets))
-    except BaseException:
-        give_up(mine)
+    except BaseException as error:
+        give_up(mine, error)
         raise
     mine.end(deployment_id, "serving")
     return kept.release

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sluice.config.model import Environment, Service, SmokeConfig
+from sluice.config.model import Environment, Service
+from sluice.config.smoke import SmokeConfig
 from sluice.records.build import Release
 from sluice.records.common import Frozen
 from sluice.records.deploy import Replica

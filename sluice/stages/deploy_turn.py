@@ -50,6 +50,14 @@ class Turn:
         except SluiceError as error:
             self.site.log(f"{state}, and not journaled: {error}")
 
+    def took_over(self, move_id: str) -> bool:
+        """Tell whether the replicas that this deployment or rollback started get the users' requests."""
+        try:
+            serving = self.site.serving()
+        except SluiceError:  # the proxy is down: settling finds out
+            return False
+        return serving is not None and serving.deployment_id == move_id
+
     def begin_rollback(self, bad: Release | None, to: Release | None, reason: str) -> str:
         """Open a rollback in the journal and return its id."""
         site = self.site

@@ -9,9 +9,11 @@ from typing import Protocol
 
 from sluice.config.model import Environment
 from sluice.records.build import Release
+from sluice.records.smoke import SmokeCheck
 from sluice.settings import Home, Settings
 from sluice.stages.deploy_journal import DeployJournal
-from sluice.stages.deploy_site import Log, Site
+from sluice.stages.deploy_proof import prove
+from sluice.stages.deploy_site import Kept, Log, Site
 from sluice.targets.base import Target
 from sluice.targets.process import ProcessTarget
 from sluice.tools.caddy import Caddy
@@ -33,19 +35,25 @@ class Unpacked(Protocol):
 
 @dataclass(frozen=True)
 class DeployWorld:
-    """Everything outside that a deploy touches. `lock_wait_seconds`: how long to wait for another run's deploy."""
+    """Everything outside that a deploy touches.
+
+    Attributes:
+        prepare: unpacks a release into the home and makes its environment.
+        prove: smoke checks at an address, against how a release was deployed.
+        lock_wait_seconds: how long to wait for another run's deploy.
+    """
 
     home: Home
     journal: DeployJournal
     target: Target
     caddy: Caddy
     prepare: Callable[[Release, Home, Log], Unpacked]
+    prove: Callable[[str, Kept], tuple[SmokeCheck, ...]] = prove
     lock_wait_seconds: float = LOCK_WAIT_SECONDS
 
     def site(self, project: str, environment: str, log: Log, declaration: Environment | None = None) -> Site:
         """Return the environment as it stands on this host; a declared port becomes its port."""
-        port = declaration.port if declaration is not None else None
-        port = port or self.journal.environment_port(project, environment)
+        port = self.journal.environment_port(project, environment, declaration.port if declaration else None)
         return Site(self.home, self.target, self.caddy, project, environment, port, log)
 
 

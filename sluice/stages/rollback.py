@@ -47,24 +47,27 @@ def rollback(
     a release that serves is left alone, and the record says so (`release` None, `passed` False).
 
     Args:
-        validate: smoke checks at an address, against how the target was deployed; the smoke stage's by default.
+        validate: smoke checks at an address, against how the target was deployed; those of `world` by default.
 
     Raises:
         DeployRefusedError: `to_digest` names no release that was deployed here, or a fenced one.
         DeployFailedError: the target does not become healthy; what served still does.
     """
     started, clock = now(), time.monotonic()
+    why = request.reason or "asked for"
     project, run_id = place.context.project, place.context.run_id
     with turn(world, project, request.environment, run_id, place.log, request.declaration) as mine:
         choice = choose(mine, request, place.artifacts)
-        rollback_id = mine.begin_rollback(choice.bad, choice.target.release if choice.target else None, request.reason)
+        rollback_id = mine.begin_rollback(choice.bad, choice.target.release if choice.target else None, why)
         steps = mine.rollback_steps(rollback_id)
         try:
-            outcome = _go_back(mine, choice, rollback_id, steps, validate or _smoke, clock, request.reason)
-            close_open(mine)
+            outcome = _go_back(mine, choice, rollback_id, steps, validate or world.prove, clock, why)
+            with steps.step("withdraw") as note:
+                note.detail = f"{close_open(mine, but=rollback_id)} sets of replicas removed"
         except BaseException as error:
-            give_up(mine)
-            mine.end_rollback_quietly(rollback_id, str(error) or type(error).__name__)
+            if not mine.took_over(rollback_id):
+                mine.end_rollback_quietly(rollback_id, str(error) or type(error).__name__)
+            give_up(mine, error)
             raise
         record = _record(mine, request, choice, outcome, rollback_id, steps, started)
         mine.end_rollback(
@@ -82,17 +85,13 @@ def _go_back(
 ) -> Outcome:
     target = choice.target
     if target is None:
-        close_open(mine)
         return Outcome(reason=_nothing_to_go_to(choice))
     if not choice.present:
         return Outcome(release=target.release, reason=f"the bundle of {target.release.digest[:19]} is gone or changed")
     if choice.already_serves and choice.serving is not None:
-        with steps.step("withdraw") as note:
-            close_open(mine)
-            note.detail = f"{target.release.digest[:19]} served all along"
         with steps.step("confirm") as note:
             seen = confirm(mine.site, choice.serving)
-            note.detail = f"{len(seen)} healthy replicas"
+            note.detail = f"{target.release.digest[:19]} served all along, {len(seen)} healthy replicas"
     else:
         secrets = configuration(target.declaration, mine.site.environment)
         seen = take_over(mine.site, steps, bring_up(mine.world, mine.site, steps, target, rollback_id, secrets))
@@ -127,12 +126,6 @@ def _nothing_to_go_to(choice: Choice) -> str:
     return f"{choice.bad.digest[:19]} serves on: no other release was ever good here"
 
 
-def _smoke(address: str, target: Kept) -> tuple[SmokeCheck, ...]:
-    from sluice.stages.smoke import validate
-
-    return validate(address, target.release, target.smoke)
-
-
 def _record(
     mine: Turn,
     request: RollbackRequest,
@@ -142,6 +135,8 @@ def _record(
     steps: Steps,
     started: datetime,
 ) -> RollbackRecord:
+    serving = mine.site.serving()
+    seen = outcome.replicas or (mine.site.target.observe(serving) if serving is not None else ())
     well = bool(outcome.replicas and outcome.validation) and all(check.passed for check in outcome.validation)
     return RollbackRecord(
         run_id=mine.run_id,
@@ -157,9 +152,9 @@ def _record(
         target_smoke_passed=choice.smoke_passed,
         target_present=choice.present,
         fenced=outcome.fenced,
-        running_digests=mine.site.running_digests(outcome.replicas),
+        running_digests=mine.site.running_digests(seen),
         replicas_declared=choice.target.declaration.replicas if choice.target else request.declaration.replicas,
-        replicas=outcome.replicas,
+        replicas=seen,
         address=mine.site.address,
         validation=outcome.validation,
         steps=tuple(steps.finished),

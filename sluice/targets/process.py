@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from sluice import limits
+from sluice.errors import SluiceError
 from sluice.records.deploy import Replica
 from sluice.settings import Home
 from sluice.stages.workplace import now
@@ -31,6 +34,7 @@ from sluice.targets.replica import answers, command_of, configuration_of, enviro
 from sluice.tools.supervisor import ServiceProgram
 
 POLL_SECONDS = 0.1
+AWAKE_SECONDS = 0.03
 TAIL_LINES = 15
 TAIL_BYTES = 16 * 1024
 RESTART_WINDOW_SECONDS = 300.0
@@ -53,10 +57,10 @@ class ProcessTarget:
         """Start all replicas aside; returns before they answer."""
         replicas = self._describe(launch, secrets)
         folder = self._folder(replicas)
-        self._logs(replicas).mkdir(parents=True, exist_ok=True)
         for number, port in enumerate(replicas.ports, start=1):
             write_private(folder / f"{number}.environment", json.dumps(environment_of(launch, secrets, port)))
         write_private(folder / "set.json", replicas.model_dump_json())
+        self._make_log_folders()
         programs = [self._program(launch, replicas, n, p) for n, p in enumerate(replicas.ports, start=1)]
         self.supervisor.add_group(replicas.group, programs)
         return replicas
@@ -88,7 +92,9 @@ class ProcessTarget:
 
     def remove(self, replicas: ReplicaSet) -> None:
         """Stop all replicas (TERM, then KILL after `stop_timeout`), free their limits, forget their secrets."""
-        self.supervisor.remove_group(replicas.group)
+        self._make_log_folders()
+        with _awake(self.supervisor):
+            self.supervisor.remove_group(replicas.group)
         for number in range(1, len(replicas.ports) + 1):
             limits.remove(self._cgroup(replicas, number))
         shutil.rmtree(self._folder(replicas), ignore_errors=True)
@@ -215,6 +221,35 @@ class ProcessTarget:
         return self._logs(replicas) / f"{number}.log"
 
     def _forget_old_logs(self, replicas: ReplicaSet) -> None:
-        folders = sorted(self._logs(replicas).parent.glob("*/"), key=lambda path: path.stat().st_mtime)
-        for folder in folders[:-KEPT_LOGS]:
+        alive = {known.group for known in self.sets(replicas.project, replicas.environment)}
+        ended = [path for path in self._logs(replicas).parent.glob("*/") if path.name not in alive]
+        for folder in sorted(ended, key=lambda path: path.stat().st_mtime)[:-KEPT_LOGS]:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _make_log_folders(self) -> None:
+        """Make what somebody may have cleaned up: one missing folder keeps supervisord from reading any program."""
+        for known in self._all_sets():
+            self._logs(known).mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _awake(supervisor: ProcessManager) -> Iterator[None]:
+    """Ask supervisord something every 30 ms meanwhile.
+
+    Its loop sleeps for up to a second before it looks whether a process that it stopped has ended (Python restarts
+    its poll after SIGCHLD); any request wakes it.
+    """
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.wait(AWAKE_SECONDS):
+            with suppress(SluiceError):
+                supervisor.processes()
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
