@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
@@ -261,12 +262,12 @@ class _Capture:
         self._size = 0
         self.truncated = False
 
-    def read(self, pipe: object) -> None:
-        readline = pipe.readline  # type: ignore[attr-defined]
-        while line := readline(LINE_LIMIT):
-            self._keep(line)
-            if self._log is not None:
-                self._log(line.decode("utf-8", "replace").rstrip("\r\n"))
+    def read(self, pipe: BinaryIO) -> None:
+        with pipe:
+            while line := pipe.readline(LINE_LIMIT):
+                self._keep(line)
+                if self._log is not None:
+                    self._log(line.decode("utf-8", "replace").rstrip("\r\n"))
 
     def _keep(self, line: bytes) -> None:
         self._lines.append(line)

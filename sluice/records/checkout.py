@@ -71,6 +71,7 @@ class CheckoutRecord(StageRecord):
     tags: tuple[str, ...]
     default_branch: str
     merge_base: str | None
+    base_tree: str | None = None
     changed_files: tuple[ChangedFile, ...]
     dependency_files: tuple[str, ...]
     build_files: tuple[str, ...]
