@@ -1,0 +1,45 @@
+"""The code that the services run: where it is, and whether it changed since they started."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import sluice
+
+ROOMS = ("sluice", "flows", "tasks", "blocks", "data_checks")
+
+
+def root() -> Path:
+    """Return the folder that holds the packages: a clone, or site-packages."""
+    return Path(sluice.__file__).resolve().parent.parent
+
+
+def prefect_file() -> Path:
+    """Return prefect.yaml: at the root of a clone, inside the package when installed."""
+    clone = root() / "prefect.yaml"
+    return clone if clone.exists() else root() / "sluice" / "prefect.yaml"
+
+
+def version() -> str:
+    """Return Sluice's version and the beginning of the code's digest, e.g. `0.1.0+3f2a9c1d`."""
+    return f"{sluice.__version__}+{fingerprint()[:8]}"
+
+
+def fingerprint() -> str:
+    """Return a digest of every source file's name, size and time of change; takes milliseconds."""
+    digest = hashlib.sha256()
+    for room in ROOMS:
+        for path in sorted((root() / room).rglob("*.py")):
+            status = path.stat()
+            digest.update(f"{path}:{status.st_size}:{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def deployment_fingerprint() -> str:
+    """Return a digest of what `prefect deploy` reads: prefect.yaml, the flows and the forms of their parameters."""
+    digest = hashlib.sha256(str(root()).encode())
+    requests = root() / "sluice" / "records" / "request.py"
+    for path in [prefect_file(), requests, *sorted((root() / "flows").glob("*.py"))]:
+        digest.update(path.read_bytes() if path.exists() else b"")
+    return digest.hexdigest()

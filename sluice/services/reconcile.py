@@ -1,0 +1,78 @@
+"""Settling what a crash left open: runs whose lease ran out, and flow runs that Prefect still takes for alive."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import psutil
+
+from sluice.errors import TransientError
+from sluice.services.addresses import load
+from sluice.settings import Settings
+from sluice.tools.prefect_api import PrefectApi
+
+if TYPE_CHECKING:
+    from sluice.store.runs import ActiveRun
+
+PENDING_SECONDS = 120.0  # a flow run that was taken by a worker and never began
+MARK = "SLUICE_RUN_ID"
+WHY = "WORKER_LOST: its process died without a word. What it had not finished was not done; run again."
+
+
+def reconcile(settings: Settings) -> tuple[str, ...]:
+    """Settle dead runs once; return the ids of those that were lost.
+
+    A run is dead when its lease has run out by the database's clock: its state becomes `lost`, Prefect's state of it
+    `Crashed` (which frees its concurrency slot), its left-over processes end, its workspaces go.
+    """
+    api = PrefectApi(load(settings))
+    lost = _lost_runs()
+    for run in lost:
+        end_processes_of(run.run_id)
+        shutil.rmtree(settings.home.workspaces / run.run_id, ignore_errors=True)
+        if run.prefect_flow_run_id:
+            _crash(api, run.prefect_flow_run_id, WHY)
+    _crash_never_begun(api)
+    return tuple(run.run_id for run in lost)
+
+
+def _lost_runs() -> tuple[ActiveRun, ...]:
+    from sluice.database import database
+    from sluice.store.runs import RunStore
+
+    store = RunStore(database())
+    lost = []
+    for run in store.expired_runs():
+        if store.mark_lost(run.run_id, WHY):
+            sys.stderr.write(f"run {run.run_id} was lost\n")
+            lost.append(run)
+    return tuple(lost)
+
+
+def end_processes_of(run_id: str) -> int:
+    """KILL the processes of this machine that carry the run's id in their environment; return how many."""
+    killed = 0
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK) == run_id:
+                process.kill()
+                killed += 1
+    return killed
+
+
+def _crash_never_begun(api: PrefectApi) -> None:
+    """Settle flow runs that were killed between being taken and their first line: no row of ours knows them."""
+    before = datetime.now(UTC) - timedelta(seconds=PENDING_SECONDS)
+    for run in api.flow_runs(["PENDING"], expected_before=before):
+        _crash(api, run.id, f"it did not begin within {PENDING_SECONDS:g} s")
+
+
+def _crash(api: PrefectApi, flow_run_id: str, why: str) -> None:
+    with contextlib.suppress(TransientError):  # the next round tries again: Prefect's state is read anew
+        run = api.flow_run(flow_run_id)
+        if run is not None and not run.ended:
+            api.set_state(flow_run_id, "CRASHED", why, force=True)
