@@ -77,7 +77,7 @@ class PostgresServer:
     def database(self, template: str = "template1") -> Iterator[str]:
         """Make a database from `template`; drop it at the end. Gives its URL."""
         name = f"test_{uuid4().hex[:12]}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         try:
             yield self.url(name)
         finally:

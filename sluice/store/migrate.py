@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_KEY = 0x51_01_CE  # any number that nothing else in this database locks
 LOCK_LIMIT = "5s"
-MONTHS_AHEAD = 24
+MONTHS_AHEAD = 12
 PARTITION = re.compile(r"(test_results|findings)_(\d{4}_\d{2}|default)")
 
 

@@ -126,7 +126,7 @@ def test_a_held_table_stops_the_upgrade_in_time(
 ) -> None:
     monkeypatch.setattr(migrate, "LOCK_LIMIT", "50ms")
     monkeypatch.setattr("sluice.store.engine.WAITS", (0.0,))
-    monkeypatch.setattr(migrate, "MONTHS_AHEAD", 30)
+    monkeypatch.setattr(migrate, "MONTHS_AHEAD", 15)
     with engine.connect() as holder:
         holder.execute(text("LOCK TABLE test_results_default IN ACCESS EXCLUSIVE MODE"))
         with pytest.raises(DatabaseUnavailableError, match="lock timeout"):

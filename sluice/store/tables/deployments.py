@@ -146,7 +146,7 @@ class HealthCheck(Base):
 
     stage_run_id: Mapped[UuidText] = column("Stage.", ForeignKey(STAGE, ondelete="CASCADE"), primary_key=True)
     replica: Mapped[str] = column("Name of the replica.", primary_key=True)
-    release_digest: Mapped[str] = column("Release that it runs, as read from the process.")
+    release_digest: Mapped[str | None] = column("Release as read from the process; empty: could not be told.")
     pid: Mapped[int | None] = column("Process id.")
     address: Mapped[str] = column("Where it listens.")
     healthy: Mapped[bool] = column("It answered its health check.")

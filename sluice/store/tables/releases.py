@@ -103,7 +103,7 @@ class ScannerRun(Base):
     __tablename__ = "scanner_runs"
     __table_args__ = (
         one_of("status", ("ok", "failed", "not_run")),
-        *count("items_scanned", "findings"),
+        *count("items_scanned", "items_skipped", "suppressed", "findings"),
         CheckConstraint("status = 'ok' OR reason <> ''", name="says_why"),
         {"comment": "What each scanner looked at, or why it did not."},
     )
@@ -114,6 +114,8 @@ class ScannerRun(Base):
     status: Mapped[str] = column("ok, failed or not_run.")
     reason: Mapped[str] = column("Why it failed or did not run.", server_default="")
     items_scanned: Mapped[int] = column("Files, packages or lines that it looked at.")
+    items_skipped: Mapped[int] = column("Files that it could not read.", server_default="0")
+    suppressed: Mapped[int] = column("Comments in the code that tell it to look away.", server_default="0")
     findings: Mapped[int] = column("What it found, before merging.")
     database_updated_at: Mapped[datetime | None] = column("Age of its vulnerability data.")
 

@@ -560,7 +560,10 @@ def upgrade() -> None:
         sa.Column("stage_run_id", sa.UUID(as_uuid=False), nullable=False, comment="Stage."),
         sa.Column("replica", sa.Text(), nullable=False, comment="Name of the replica."),
         sa.Column(
-            "release_digest", sa.Text(), nullable=False, comment="Release that it runs, as read from the process."
+            "release_digest",
+            sa.Text(),
+            nullable=True,
+            comment="Release as read from the process; empty: could not be told.",
         ),
         sa.Column("pid", sa.BigInteger(), nullable=True, comment="Process id."),
         sa.Column("address", sa.Text(), nullable=False, comment="Where it listens."),
@@ -776,6 +779,20 @@ def upgrade() -> None:
         sa.Column(
             "items_scanned", sa.BigInteger(), nullable=False, comment="Files, packages or lines that it looked at."
         ),
+        sa.Column(
+            "items_skipped",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="Files that it could not read.",
+        ),
+        sa.Column(
+            "suppressed",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="Comments in the code that tell it to look away.",
+        ),
         sa.Column("findings", sa.BigInteger(), nullable=False, comment="What it found, before merging."),
         sa.Column(
             "database_updated_at", sa.DateTime(timezone=True), nullable=True, comment="Age of its vulnerability data."
@@ -784,6 +801,8 @@ def upgrade() -> None:
         sa.CheckConstraint("status IN ('ok', 'failed', 'not_run')", name=op.f("ck_scanner_runs_status")),
         sa.CheckConstraint("findings >= 0", name=op.f("ck_scanner_runs_findings")),
         sa.CheckConstraint("items_scanned >= 0", name=op.f("ck_scanner_runs_items_scanned")),
+        sa.CheckConstraint("items_skipped >= 0", name=op.f("ck_scanner_runs_items_skipped")),
+        sa.CheckConstraint("suppressed >= 0", name=op.f("ck_scanner_runs_suppressed")),
         sa.ForeignKeyConstraint(
             ["stage_run_id"], ["stage_runs.id"], name=op.f("fk_scanner_runs_stage_run_id"), ondelete="CASCADE"
         ),

@@ -1,0 +1,98 @@
+"""Figures of accepted, green stages: the history of a branch, and its baselines, kept up as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
+
+from sluice.records.build import BuildRecord
+from sluice.records.common import StageRecord
+from sluice.records.deploy import DeployRecord, RollbackRecord
+from sluice.records.scan import ScanRecord
+from sluice.records.smoke import SmokeRecord
+from sluice.records.testing import TestRecord
+from sluice.store.ingest.place import Place
+from sluice.store.leases import clock
+from sluice.store.tables.figures import Baseline, PerformanceMetric, PerformanceRun
+
+Figure = tuple[str, float | None, str]
+
+
+def write_figures(place: Place, record: StageRecord) -> None:
+    """Write the figures of a green stage and move the baselines of its branch. Only what was measured."""
+    figures = {name: (float(value), unit) for name, value, unit in figures_of(record) if value is not None}
+    mine = {"stage_run_id": place.stage_run_id, "project_id": place.project_id, "branch": place.branch}
+    place.connection.execute(insert(PerformanceRun).values(**mine, stage=place.stage.value))
+    place.copy_dicts(
+        PerformanceMetric,
+        [
+            {"stage_run_id": place.stage_run_id, "metric": name, "value": value, "unit": unit}
+            for name, (value, unit) in sorted(figures.items())
+        ],
+    )
+    first = [
+        mine
+        | {"metric": name, "samples": 1, "squares": 0.0}
+        | dict.fromkeys(("mean", "lowest", "highest", "latest"), value)
+        for name, (value, _unit) in sorted(figures.items())
+    ]
+    row = insert(Baseline).values(first)
+    step = row.excluded.latest - Baseline.mean
+    mean = Baseline.mean + step / (Baseline.samples + 1)
+    moved = {
+        "samples": Baseline.samples + 1,
+        "mean": mean,
+        "squares": func.greatest(0.0, Baseline.squares + step * (row.excluded.latest - mean)),
+        "lowest": func.least(Baseline.lowest, row.excluded.latest),
+        "highest": func.greatest(Baseline.highest, row.excluded.latest),
+        "latest": row.excluded.latest,
+        "stage_run_id": row.excluded.stage_run_id,
+        "updated_at": clock(),
+    }
+    place.connection.execute(row.on_conflict_do_update(index_elements=["project_id", "branch", "metric"], set_=moved))
+
+
+def figures_of(record: StageRecord) -> Iterator[Figure]:
+    """Yield name, value and unit of a record's figures; None where nothing was measured."""
+    yield (f"{record.STAGE}.seconds", max(0.0, (record.ended_at - record.started_at).total_seconds()), "seconds")
+    match record:
+        case TestRecord():
+            yield from _test(record)
+        case BuildRecord():
+            yield ("build.size", record.size, "bytes")
+            yield ("build.files", record.file_count, "count")
+        case ScanRecord():
+            yield ("scan.packages", len(record.packages), "count")
+            yield ("scan.findings", record.findings_total, "count")
+        case SmokeRecord():
+            yield from _smoke(record)
+        case DeployRecord():
+            yield (f"deploy.{record.environment}.replicas", len(record.replicas), "count")
+        case RollbackRecord():
+            yield (f"rollback.{record.environment}.seconds_to_restore", record.seconds_to_restore, "seconds")
+
+
+def _test(record: TestRecord) -> Iterator[Figure]:
+    executions = record.executions
+    yield ("test.total", record.total, "count")
+    yield ("test.skipped", sum(each.skipped for each in executions), "count")
+    yield ("test.case_seconds", sum(each.case_seconds for each in executions), "seconds")
+    yield ("test.cpu_seconds", sum(each.cpu_seconds for each in executions), "seconds")
+    yield ("test.peak_memory", max((each.peak_memory_bytes for each in executions), default=None), "bytes")
+    covered = [each.coverage for each in executions if each.coverage and each.coverage.lines_valid]
+    valid = sum(each.lines_valid for each in covered)
+    yield ("test.line_rate", sum(each.lines_covered for each in covered) / valid if valid else None, "ratio")
+
+
+def _smoke(record: SmokeRecord) -> Iterator[Figure]:
+    name, load = f"smoke.{record.environment}", record.load
+    yield (f"{name}.checks", len(record.checks), "count")
+    if load is not None:
+        yield (f"{name}.requests", load.requests, "count")
+        yield (f"{name}.rate", load.rate, "per_second")
+        yield (f"{name}.error_rate", load.failed / load.requests if load.requests else None, "ratio")
+        yield (f"{name}.p50", load.p50_seconds, "seconds")
+        yield (f"{name}.p95", load.p95_seconds, "seconds")
+        yield (f"{name}.p99", load.p99_seconds, "seconds")

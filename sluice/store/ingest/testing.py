@@ -1,0 +1,150 @@
+"""Rows of the test stage: executions, their cases and their coverage, loaded from the stage's CSV files."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
+
+from sluice.artifacts import ArtifactCorruptError, sha256_file
+from sluice.errors import ContractRejectedError
+from sluice.records.common import ArtifactRef
+from sluice.records.testing import TestExecution, TestRecord
+from sluice.results.cases import COLUMNS as CASE_COLUMNS
+from sluice.results.cases import case_id
+from sluice.results.coverage_rows import COLUMNS as COVERAGE_COLUMNS
+from sluice.results.problems import MAX_CASES
+from sluice.store.ingest.place import Place
+from sluice.store.tables import testing as tables
+
+RESULT_COLUMNS = (
+    "execution_id",
+    "ordinal",
+    "start_time",
+    "test_id",
+    "suite",
+    "file",
+    "line",
+    "status",
+    "duration",
+    "message",
+    "detail",
+)
+
+
+class RowsMissingError(ContractRejectedError):
+    """The file of the cases does not hold what the record counts."""
+
+    code = "ROWS_MISSING"
+    next_step = "Run again with --fresh; if it comes back, this is a bug in Sluice: please report it."
+
+
+def write(place: Place, record: TestRecord) -> None:
+    """Write the executions that this run made; those of a reused cell stand where they were made."""
+    for ordinal, execution in enumerate(record.executions, start=1):
+        execution_id = str(uuid5(NAMESPACE_OID, f"{place.stage_run_id}/{ordinal}"))
+        place.copy_dicts(tables.TestExecution, [_row(place, execution, execution_id, ordinal)])
+        if execution.cases is not None:
+            _copy_cases(place, execution, execution.cases, execution_id)
+        if execution.coverage is not None:
+            rows = _read(place, execution.coverage.files, COVERAGE_COLUMNS)
+            place.copy(tables.CoverageFile, ("execution_id", *COVERAGE_COLUMNS), ((execution_id, *row) for row in rows))
+
+
+def status_of(execution: TestExecution) -> str:
+    """Return the status of an execution; a limit or a signal that ended it comes before what the report says."""
+    if execution.timed_out:
+        return "timed_out"
+    if execution.out_of_memory or execution.signal is not None:
+        return "killed"
+    if execution.report_problem is not None:
+        return "broken"
+    if execution.total == 0:
+        return "empty"
+    return "failed" if execution.red or execution.exit_code else "passed"
+
+
+def _row(place: Place, execution: TestExecution, execution_id: str, ordinal: int) -> dict[str, Any]:
+    coverage = execution.coverage
+    return {
+        "id": execution_id,
+        "project_id": place.project_id,
+        "stage_run_id": place.stage_run_id,
+        "ordinal": ordinal,
+        "framework_name": execution.framework,
+        "framework_version": execution.framework_version,
+        "cell": execution.cell.label,
+        "python": execution.cell.python,
+        "shard": execution.cell.shard,
+        "shards": execution.cell.shards,
+        "variables": dict(execution.cell.env),
+        "environment": dict(execution.environment),
+        "command": list(execution.command),
+        "status": status_of(execution),
+        "exit_code": execution.exit_code,
+        "signal": execution.signal,
+        "start_time": execution.started_at,
+        "end_time": execution.ended_at,
+        "execution_time": execution.wall_seconds,
+        "case_seconds": execution.case_seconds,
+        "cpu_seconds": execution.cpu_seconds,
+        "peak_memory_bytes": execution.peak_memory_bytes,
+        "total_tests": execution.total,
+        "passed_tests": execution.passed,
+        "failed_tests": execution.failed,
+        "error_tests": execution.errors,
+        "skipped_tests": execution.skipped,
+        "xfailed_tests": execution.xfailed,
+        "xpassed_tests": execution.xpassed,
+        "collected_tests": execution.collected,
+        "lines_valid": coverage.lines_valid if coverage else None,
+        "lines_covered": coverage.lines_covered if coverage else None,
+        "branches_valid": coverage.branches_valid if coverage else None,
+        "branches_covered": coverage.branches_covered if coverage else None,
+        "report_sha256": execution.report.sha256 if execution.report else None,
+        "cases_sha256": execution.cases.sha256 if execution.cases else None,
+        "log_sha256": execution.log.sha256 if execution.log else None,
+    }
+
+
+def _copy_cases(place: Place, execution: TestExecution, cases: ArtifactRef, execution_id: str) -> None:
+    started = execution.started_at.isoformat()
+    rows = (
+        (
+            execution_id,
+            ordinal,
+            started,
+            case_id(classname, name),
+            suite,
+            file or None,
+            line or None,
+            status,
+            seconds or None,
+            message,
+            detail,
+        )
+        for ordinal, suite, classname, name, file, line, status, seconds, message, detail in _read(
+            place, cases, CASE_COLUMNS
+        )
+    )
+    loaded = place.copy(tables.TestResult, RESULT_COLUMNS, rows)
+    if loaded != min(execution.total, MAX_CASES):
+        raise RowsMissingError(
+            f"{cases.name} does not hold the cases of the report", found=f"{loaded} rows", allowed=str(execution.total)
+        )
+
+
+def _read(place: Place, ref: ArtifactRef, columns: tuple[str, ...]) -> Iterator[list[str]]:
+    """Yield the rows of a CSV artifact whose bytes are what its name says."""
+    path: Path = place.artifacts.open_path(ref)
+    found = sha256_file(path)
+    if found != ref.sha256:
+        raise ArtifactCorruptError(f"artifact {ref.name} has other bytes", found=found, allowed=ref.sha256)
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        rows = csv.reader(line.replace("\0", "\ufffd") for line in file)
+        head = tuple(next(rows, ()))
+        if head != columns:
+            raise RowsMissingError(f"{ref.name} has other columns", found=",".join(head), allowed=",".join(columns))
+        yield from rows
