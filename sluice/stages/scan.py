@@ -30,7 +30,7 @@ def inputs(request: ScanRequest, context: StageContext) -> dict[str, str]:
     age = (moment - database.updated_at).total_seconds() / 86400 if database.updated_at else 0.0
     waivers = request.config.waivers
     return {
-        "tree": request.source.tree,
+        "source": request.source.identity,
         "release": request.release.digest,
         "config": request.config.model_dump_json(),
         "scanners": ", ".join(f"{name} {version_of(name, home)}" for name in request.config.scanners),

@@ -38,7 +38,7 @@ class Session:
     def __init__(self, address: str, clock: Clock) -> None:
         self.address = address.rstrip("/")
         self.clock = clock
-        self.asked = 0
+        self.answered = 0
         self.stale: list[str] = []
 
     def get(self, check: HttpCheck) -> Answer:
@@ -50,7 +50,7 @@ class Session:
         answer = ask(
             self.address + check.path, method=check.method, headers=check.headers, body=check.body, timeout=seconds
         )
-        self.asked += 1
+        self.answered += answer.status is not None
         age = answer.headers.get("age", "")
         if age.strip().isdecimal() and int(age) > 0:
             self.stale.append(f"{check.method} {check.path}: Age {age.strip()} s")
@@ -191,8 +191,8 @@ def fresh_check(session: Session) -> SmokeCheck:
     stale: Sequence[str] = session.stale
     return SmokeCheck(
         name="fresh answers",
-        passed=session.asked > 0 and not stale,
-        expected="no answer from a cache",
-        observed="; ".join(stale[:3]) if stale else f"{session.asked} answers, none with an Age",
+        passed=session.answered > 0 and not stale,
+        expected="answers, none from a cache",
+        observed="; ".join(stale[:3]) or f"{session.answered} answers, none with an Age",
         seconds=0.0,
     )

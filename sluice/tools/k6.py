@@ -26,6 +26,7 @@ VERSION = ("version",)
 THRESHOLDS = 2  # error rate and p95
 CROSSED = 99
 THINK_SECONDS = 0.02  # of a user between two requests: the load asks, it does not flood
+SHORTEST_SECONDS = 1.0  # k6 refuses a shorter load
 START_SECONDS = 30.0  # for k6 itself, beside the load
 SCRIPT = """\
 import http from 'k6/http';
@@ -126,7 +127,7 @@ def render(address: str, config: LoadConfig, summary: Path) -> str:
     scenario = {
         "executor": "constant-vus",
         "vus": config.users,
-        "duration": f"{math.ceil(config.duration * 1000)}ms",
+        "duration": f"{math.ceil(max(config.duration, SHORTEST_SECONDS) * 1000)}ms",
         "gracefulStop": f"{math.ceil(wait * 1000) + 500}ms",  # a request that hangs ends as a failure, not unseen
     }
     plan: dict[str, Any] = {

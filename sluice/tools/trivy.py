@@ -37,6 +37,10 @@ EXPECTED = "Falling back to embedded checks"  # what --skip-check-update means
 UNREAD = re.compile(r'(?:Walk error|Failed to parse file|Error parsing file)\t.*?file_path="(?P<path>[^"]+)"')
 SUPPRESSION = re.compile(r"^.*(?:#|//).*trivy:ignore:", re.MULTILINE)
 SUPPRESSIBLE = re.compile(r"\.(tf|ya?ml)$|dockerfile|containerfile", re.IGNORECASE)
+# Files that can be a configuration which Trivy knows; without one its rules (1 s) are not loaded.
+CONFIGURATION = re.compile(
+    r"(?<!^sluice)\.(ya?ml|json|tf|tfvars|tfplan|tgz|gz|tar|template)$|dockerfile|containerfile", re.IGNORECASE
+)
 QUIET = ("--skip-version-check", "--disable-telemetry", "--no-progress", "--config=", "--ignorefile=")
 OFFLINE = ("--skip-check-update", "--skip-db-update", "--skip-java-db-update", "--offline-scan", "--secret-config=")
 
@@ -59,9 +63,11 @@ def scan(
         CommandError: Trivy ended with an error, or did not end in time.
         ScannerReportError: its report is not there or not whole.
     """
-    files = sum(1 for path in root.rglob("*") if _is_scanned(path.relative_to(root)) and _is_regular(path))
+    files = [path for path in root.rglob("*") if _is_scanned(path.relative_to(root)) and _is_regular(path)]
+    kinds = ["secret", "license", *(["vuln"] if database.usable else [])]
+    kinds += ["misconfig"] if any(CONFIGURATION.search(path.name) for path in files) else []
     _plant(root / CANARY)
-    done = _run(program, root, scratch / "trivy.json", database, timeout, log)
+    done = _run(program, root, scratch / "trivy.json", kinds, database, timeout, log)
     tool = ToolUse(name=NAME, version=version, exit_code=done.exit_code, seconds=done.seconds)
     data = (scratch / "trivy.json").read_bytes() if (scratch / "trivy.json").is_file() else b""
     report = read_report(Report, data, NAME)
@@ -78,9 +84,9 @@ def scan(
         version=version,
         status="ok",
         reason=_reason(unread, done.truncated),
-        items_scanned=files - len(unread) + len(packages),
+        items_scanned=len(files) - len(unread) + len(packages),
         items_skipped=len(unread),
-        suppressed=_suppressed(root),
+        suppressed=_suppressed(files),
         findings=len(drafts),
         database_updated_at=database.updated_at if database.usable else None,
     )
@@ -88,8 +94,9 @@ def scan(
     return Seen(scanner, drafts, (tool, convert), packages, sbom, database.reason)
 
 
-def _run(program: Path, root: Path, report: Path, database: Database, timeout: float, log: LineSink) -> Completed:
-    kinds = ["misconfig", "secret", "license", *(["vuln"] if database.usable else [])]
+def _run(
+    program: Path, root: Path, report: Path, kinds: Sequence[str], database: Database, timeout: float, log: LineSink
+) -> Completed:
     words: list[str | Path] = [program, "filesystem", *QUIET, *OFFLINE, "--debug", "--format", "json"]
     words += ["--list-all-pkgs", "--scanners", ",".join(kinds), "--file-patterns", LOCKS]
     words += ["--cache-dir", database.cache, "--timeout", f"{timeout:.0f}s", "--output", report, "."]
@@ -141,10 +148,9 @@ def _is_canary(target: str) -> bool:
     return target == CANARY or target.startswith(f"{CANARY}/")
 
 
-def _suppressed(root: Path) -> int:
+def _suppressed(files: Sequence[Path]) -> int:
     """Return how many comments tell Trivy to look away (it does not say so itself)."""
-    paths = [path for path in root.rglob("*") if SUPPRESSIBLE.search(path.name) and _is_regular(path)]
-    texts = (path.read_text(encoding="utf-8", errors="replace") for path in paths)
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in files if SUPPRESSIBLE.search(path.name))
     return sum(len(SUPPRESSION.findall(text)) for text in texts)
 
 

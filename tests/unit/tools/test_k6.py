@@ -113,3 +113,8 @@ def test_the_plan_holds_what_was_declared() -> None:
         "gracefulStop": "1500ms",
     }
     assert plan["options"]["thresholds"] == {"http_req_failed": ["rate<=0.05"], "http_req_duration": ["p(95)<=250"]}
+
+
+def test_a_load_shorter_than_k6_takes_lasts_a_second() -> None:
+    script = k6.render("http://127.0.0.1:9", LoadConfig(duration=0.2), Path("/s.json"))
+    assert '"duration": "1000ms"' in script
