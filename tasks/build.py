@@ -7,7 +7,7 @@ from typing import Any
 from prefect import task
 from prefect.client.schemas.objects import State
 
-from sluice.records.build import BuildRequest, BuildRecord
+from sluice.records.build import BuildRecord, BuildRequest
 from sluice.records.common import StageContext
 from sluice.stages import build as stage
 from sluice.stages.workplace import open_workplace
