@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sluice.config.manifest import Manifest
 from sluice.config.recipes import Recipe, first_program
+from sluice.config.shapes import table
 from sluice.config.tree import Tree
 
 READ = 300  # test files whose text is looked at
@@ -56,10 +57,10 @@ def _pytest(
 
 
 def _pytest_settings(tree: Tree, manifest: Manifest) -> str | None:
-    if manifest.tool("pytest", "ini_options"):
-        return "[tool.pytest.ini_options] in pyproject.toml"
-    if manifest.tool("pytest"):
-        return "[tool.pytest] in pyproject.toml"
+    settings = table(manifest.pyproject, "tool").get("pytest")
+    if isinstance(settings, dict):
+        name = "[tool.pytest.ini_options]" if "ini_options" in settings else "[tool.pytest]"
+        return f"{name} in pyproject.toml"
     for name in _PYTEST_FILES:
         if tree.has(name):
             return name

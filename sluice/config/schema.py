@@ -18,6 +18,10 @@ SCHEMA_FILE = Path(__file__).with_name("sluice.schema.json")
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12)."""
     made = Config.model_json_schema(by_alias=True)
+    for section in (made, *made["$defs"].values()):
+        for part in section["properties"].values():
+            if "$ref" in part:
+                part.pop("default", None)  # the section's keys have their defaults themselves
     return {"title": "sluice.yaml", **{key: value for key, value in made.items() if key != "title"}}
 
 
