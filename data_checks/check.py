@@ -8,7 +8,7 @@ from typing import Generic
 
 from data_checks.engine import Verdict
 from data_checks.facts import BoundaryFacts
-from data_checks.frames import Expect, R, Row, Rows, null_columns
+from data_checks.frames import Expect, R, Row, Rows
 from data_checks.lie import Lie
 from data_checks.registry import BY_CODE
 from sluice.records.checks import CheckResult
@@ -67,12 +67,14 @@ class Looked:
     Attributes:
         rows: the frame's rows.
         verdicts: by key of the expectation; none for an empty frame.
+        gaps: columns in which a row has no value.
         empty: why it has no rows, when that is allowed.
         error: why it could not be looked at.
     """
 
     rows: Rows = ()
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    gaps: Sequence[str] = ()
     empty: str = ""
     error: str = ""
 
@@ -90,7 +92,7 @@ def judge(check: Check[R], record: R, facts: BoundaryFacts, looked: Mapping[str,
     for expect, frame in seen:
         if not frame.rows:
             continue
-        gaps = null_columns(frame.rows, expect.columns)
+        gaps = [column for column in expect.columns if column in frame.gaps]
         verdict = frame.verdicts[check.key(expect)]
         if gaps or verdict.error:
             return could_not_run(check, verdict.error or f"{expect.frame} has rows without {' and '.join(gaps)}")

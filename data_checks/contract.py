@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from data_checks.check import Check, Looked, could_not_run, judge
 from data_checks.engine import COUNT, EmptySuiteError, Suite, engine
 from data_checks.facts import BoundaryFacts, CheckWaiver
-from data_checks.frames import Expect, Frame, R
+from data_checks.frames import Expect, Frame, R, null_columns
 from data_checks.registry import BY_CODE
 from sluice.errors import SluiceError
 from sluice.records.checks import BoundaryReport
@@ -90,7 +90,7 @@ class Contract(Generic[R]):
         return {check.key(expect): expect for check, expect in all_of_them if expect.frame == frame.name}
 
     def _suite(self, frame: Frame[R]) -> Suite:
-        return engine().suite(f"{self.stage}.{frame.name}", frame.columns, self._expectations(frame))
+        return engine().suite(f"{self.stage}.{frame.name}", self._expectations(frame))
 
     def _look(self, record: R, facts: BoundaryFacts) -> dict[str, Looked]:
         values, error = _attempt(partial(self._parameters, record, facts))
@@ -118,7 +118,7 @@ class Contract(Generic[R]):
             verdicts = self._suite(frame).validate(rows, count, values)
         if not verdicts[COUNT].passed:
             return Looked(error=verdicts[COUNT].error or f"{frame.name} has {len(rows)} rows, {count} expected")
-        return Looked(rows=rows, verdicts=verdicts)
+        return Looked(rows=rows, verdicts=verdicts, gaps=null_columns(rows, frame.columns))
 
 
 def _attempt(work: Callable[[], T]) -> tuple[T | None, str]:

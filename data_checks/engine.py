@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -45,10 +45,10 @@ class Verdict:
 class Suite:
     """A warm suite over one frame: the frame's expectations, and a row count, since GX passes an empty frame."""
 
-    def __init__(self, context: Any, name: str, columns: Sequence[str], expectations: Mapping[str, Expect]) -> None:
+    def __init__(self, context: Any, name: str, expectations: Mapping[str, Expect]) -> None:
         if not expectations:
             raise EmptySuiteError(f"suite {name} has no expectation")
-        self._columns = tuple(columns)
+        self._columns = sorted({column for expect in expectations.values() for column in expect.columns})
         guard = Expect("expect_table_row_count_to_equal", name, {"value": Parameter(EXPECTED_ROWS)})
         self._expectations = {COUNT: guard, **expectations}
         built = [_expectation(key, each) for key, each in self._expectations.items()]
@@ -78,11 +78,12 @@ class Suite:
     def _table(self, rows: Rows) -> Any:
         import pandas as pd
 
-        # Objects, so that pandas turns no int into float beside a null, and no null into NaN.
-        columns = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in self._columns}
-        for name, column in columns.items():
-            if not any(is_null(value) or isinstance(value, str) for value in column):
-                columns[name] = column.infer_objects()
+        columns = {}
+        for name in self._columns:
+            values = [row.get(name) for row in rows]
+            # Text and gaps stay objects: pandas would make floats of ints beside a gap, and NaN of None.
+            plain = any(is_null(value) for value in values) or isinstance(values[0], str)
+            columns[name] = pd.Series(values, dtype=object if plain else None)
         return pd.DataFrame(columns)
 
     def _culprits(self, batch: Any, key: str, parameters: Mapping[str, object]) -> tuple[int, ...]:
@@ -105,10 +106,10 @@ class Engine:
         self._suites: dict[str, Suite] = {}
         self.lock = threading.Lock()
 
-    def suite(self, name: str, columns: Sequence[str], expectations: Mapping[str, Expect]) -> Suite:
+    def suite(self, name: str, expectations: Mapping[str, Expect]) -> Suite:
         """Return the warm suite `name`, built at the first call."""
         if name not in self._suites:
-            self._suites[name] = Suite(self._context, name, columns, expectations)
+            self._suites[name] = Suite(self._context, name, expectations)
         return self._suites[name]
 
 

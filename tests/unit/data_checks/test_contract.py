@@ -80,7 +80,7 @@ def test_a_frame_that_nothing_looks_at_is_refused() -> None:
 
 def test_an_empty_suite_is_refused_by_the_engine_too() -> None:
     with pytest.raises(EmptySuiteError, match="suite nothing has no expectation"):
-        engine().suite("nothing", ("digest",), {})
+        engine().suite("nothing", {})
 
 
 @pytest.mark.parametrize(
