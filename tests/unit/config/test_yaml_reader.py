@@ -43,7 +43,7 @@ def outcome(text: str | bytes) -> None:
 @example("- - -")
 @example("&a")
 @example("key: |\n  text\n")
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_bytes(text: str | bytes) -> None:
     outcome(text)
 
@@ -52,7 +52,7 @@ def test_any_bytes(text: str | bytes) -> None:
 @example("<<: {<<: {a: 1}}")
 @example("test: &a {env: *a}")
 @example("deploy: [{<<: [{to: a}, 1]}]")
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_document(text: str) -> None:
     outcome(text)
 
