@@ -51,7 +51,8 @@ def scan(request: ScanRequest, place: Workplace) -> ScanRecord:
     started = now()
     parts = inputs(request, place.context)
     content = gather(request, place)
-    seen = run_all(content, request.config, Settings().trivy_db, place)
+    subject = f"{request.release.project} {request.release.version}"
+    seen = run_all(content, request.config, Settings().trivy_db, place, subject)
     findings = merge(draft for each in seen for draft in each.drafts)
     verdict = judge(findings, request.config, started.date())
     for line in _summary(seen, findings, content):

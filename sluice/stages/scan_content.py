@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import fnmatch
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from sluice.artifacts import sha256_file
+from sluice.globs import matches
 from sluice.records.scan import ScanRequest
 from sluice.stages.scan_release import unpack
 from sluice.stages.workplace import Workplace
@@ -100,11 +100,10 @@ def is_dockerfile(name: str) -> bool:
 
 
 def is_excluded(name: str, patterns: Sequence[str]) -> bool:
-    """Tell whether a path, or a folder above it, matches one of the globs; `*` crosses folders."""
+    """Tell whether a path, or a folder above it, matches one of the globs."""
     path = PurePosixPath(name)
     above = [path, *path.parents][:-1]
-    globs = [pattern.strip("/").replace("**", "*") for pattern in patterns]
-    return any(fnmatch.fnmatchcase(part.as_posix(), glob) for part in above for glob in globs)
+    return any(matches(part.as_posix(), pattern.rstrip("/")) for part in above for pattern in patterns)
 
 
 def _prune(source: Path, release: Path, patterns: Sequence[str]) -> int:
@@ -116,7 +115,7 @@ def _prune(source: Path, release: Path, patterns: Sequence[str]) -> int:
     for path in list(_files(release)):
         tails = list(_tails(path.relative_to(release)))
         left_out = any(is_excluded(tail.as_posix(), patterns) for tail in tails)
-        if left_out or any(_same(source / tail, path) for tail in tails):
+        if left_out or any(_same(base / tail, path) for tail in tails for base in (source, source / "src")):
             path.unlink()
             excluded += left_out
     return excluded

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -18,17 +19,21 @@ from sluice.settings import Home
 from sluice.stages.scan_content import Content
 from sluice.stages.workplace import Workplace, now
 from sluice.tools import bandit, hadolint, programs, trivy, trivy_database
+from sluice.tools.scan_job import Job
 
 MISSING = "not on this machine"
 VERSIONS = {trivy.NAME: trivy.VERSION, bandit.NAME: bandit.VERSION, hadolint.NAME: hadolint.VERSION}
 
 
-def run_all(content: Content, config: ScanConfig, trivy_db: str | None, place: Workplace) -> tuple[Seen, ...]:
+def run_all(
+    content: Content, config: ScanConfig, trivy_db: str | None, place: Workplace, subject: str = ""
+) -> tuple[Seen, ...]:
     """Run the scanners that the project declares, in parallel; return one result each, in the declared order."""
+    job = partial(_job, place=place, scratch=content.scratch, timeout=config.timeout, subject=subject)
     scanners: dict[str, Callable[[], Seen]] = {
-        trivy.NAME: lambda: _trivy(content, config, trivy_db, place),
-        bandit.NAME: lambda: _bandit(content, config, place),
-        hadolint.NAME: lambda: _hadolint(content, config, place),
+        trivy.NAME: lambda: _trivy(job, content, trivy_db, place),
+        bandit.NAME: lambda: _bandit(job, content),
+        hadolint.NAME: lambda: _hadolint(job, content),
     }
     with ThreadPoolExecutor(max_workers=len(scanners), thread_name_prefix="scan") as pool:
         running = [pool.submit(_outcome, name, scanners[name]) for name in config.scanners]
@@ -57,30 +62,28 @@ def _outcome(name: str, scan: Callable[[], Seen]) -> Seen:
         return failed(name, f"{error.message}{found}")
 
 
-def _program(name: str, place: Workplace) -> tuple[Path, str]:
+def _job(name: str, root: Path, place: Workplace, scratch: Path, timeout: float, subject: str) -> Job:
     program = programs.find(name)
-    return program, programs.version(program, VERSIONS[name], place.home.cache)
+    version = programs.version(program, VERSIONS[name], place.home.cache)
+    return Job(program, version, root, scratch, timeout, place.log, subject)
 
 
-def _trivy(content: Content, config: ScanConfig, trivy_db: str | None, place: Workplace) -> Seen:
-    program, version = _program(trivy.NAME, place)
-    database = trivy_database.prepare(trivy_db, place.home.cache / "trivy", program, now(), place.log)
-    return trivy.scan(program, version, content.root, content.scratch, database, config.timeout, place.log)
+def _trivy(job: Callable[[str, Path], Job], content: Content, trivy_db: str | None, place: Workplace) -> Seen:
+    mine = job(trivy.NAME, content.root)
+    database = trivy_database.prepare(trivy_db, place.home.cache / "trivy", mine.program, now(), place.log)
+    return trivy.scan(mine, database)
 
 
-def _bandit(content: Content, config: ScanConfig, place: Workplace) -> Seen:
+def _bandit(job: Callable[[str, Path], Job], content: Content) -> Seen:
     if not content.python:
         return not_run(bandit.NAME, "there is no Python file outside the tests")
-    program, version = _program(bandit.NAME, place)
-    return bandit.scan(program, version, content.source, content.python, config.timeout, place.log)
+    return bandit.scan(job(bandit.NAME, content.source), content.python)
 
 
-def _hadolint(content: Content, config: ScanConfig, place: Workplace) -> Seen:
+def _hadolint(job: Callable[[str, Path], Job], content: Content) -> Seen:
     if not content.dockerfiles:
         return not_run(hadolint.NAME, "there is no Dockerfile")
-    program, version = _program(hadolint.NAME, place)
-    files = content.dockerfiles
-    return hadolint.scan(program, version, content.source, content.scratch, files, config.timeout, place.log)
+    return hadolint.scan(job(hadolint.NAME, content.source), content.dockerfiles)
 
 
 def _end_those_in(workspace: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sluice import command
-from sluice.command import LineSink
 from sluice.errors import CommandError
 from sluice.findings.draft import Draft, line_of, plain, severity_of
 from sluice.findings.report import read_report
@@ -18,6 +18,7 @@ from sluice.findings.seen import Seen, failed, not_run
 from sluice.records.common import ToolUse
 from sluice.records.scan import FindingKind, FindingSeverity, Scanner
 from sluice.tools.programs import clean_environment
+from sluice.tools.scan_job import Job
 from sluice.tools.trivy_drafts import line_text
 
 NAME = "bandit"
@@ -78,38 +79,29 @@ class Report(BaseModel):
     results: tuple[Issue, ...]
 
 
-def scan(program: Path, version: str, source: Path, files: Sequence[str], timeout: float, log: LineSink) -> Seen:
+def scan(job: Job, files: Sequence[str]) -> Seen:
     """Scan Python files.
 
     Args:
-        program: Bandit.
-        version: its version, for the record.
-        source: the directory that `files` are relative to.
-        files: Python files to scan, by name: so no `.bandit` file of the project is read.
-        timeout: seconds.
-        log: gets the command and its messages.
+        job: what every scanner is told.
+        files: Python files below `job.root`, by name: so no `.bandit` file of the project is read.
 
     Raises:
-        CommandError: it ended with an error, or did not end in time.
+        CommandError: Bandit ended with an error, or did not end in time.
         ScannerReportError: its report is not there or not whole.
     """
-    if not files:
-        return not_run(NAME, "there is no Python file outside the tests", version)
-    reports, tools = [], []
-    for start in range(0, len(files), FILES_A_RUN):
-        report, tool = _run(program, version, source, files[start : start + FILES_A_RUN], timeout, log)
-        reports.append(report)
-        tools.append(tool)
+    parts = [_run(job, files[start : start + FILES_A_RUN]) for start in range(0, len(files), FILES_A_RUN)]
+    reports, tools = [report for report, _ in parts], tuple(tool for _, tool in parts)
     unread = [entry for report in reports for entry in report.errors]
     lines = sum(report.metrics.totals.loc for report in reports)
     if len(unread) == len(files):
-        return failed(NAME, f"none of {len(files)} files could be read: {_named(unread)}", version, tuple(tools))
+        return failed(NAME, f"none of {len(files)} files could be read: {_named(unread)}", job.version, tools)
     if lines == 0:
-        return not_run(NAME, f"{len(files)} Python files without a line of code", version)
-    issues = [_draft(issue, source) for report in reports for issue in report.results]
+        return not_run(NAME, f"{len(files)} Python files without a line of code", job.version)
+    issues = [_draft(issue, job.root) for report in reports for issue in report.results]
     scanner = Scanner(
         name=NAME,
-        version=version,
+        version=job.version,
         status="ok",
         reason=f"not read: {_named(unread)}" if unread else "",
         items_scanned=lines,
@@ -117,24 +109,21 @@ def scan(program: Path, version: str, source: Path, files: Sequence[str], timeou
         suppressed=sum(r.metrics.totals.nosec + r.metrics.totals.skipped_tests for r in reports),
         findings=len(issues),
     )
-    return Seen(scanner, (*issues, *map(_unread, unread)), tuple(tools))
+    return Seen(scanner, (*issues, *map(_unread, unread)), tools)
 
 
-def _run(
-    program: Path, version: str, source: Path, files: Sequence[str], timeout: float, log: LineSink
-) -> tuple[Report, ToolUse]:
-    words: list[str | Path] = [program, "--quiet", "--format", "json", "--exclude", NO_EXCLUDES, "--"]
-    log(f"$ cd {source} && bandit … {len(files)} files")
+def _run(job: Job, files: Sequence[str]) -> tuple[Report, ToolUse]:
+    words: list[str | Path] = [job.program, "--quiet", "--format", "json", "--exclude", NO_EXCLUDES, "--"]
+    job.log(f"$ cd {job.root} && {shlex.join(map(str, words))} ./{files[0]} … ({len(files)} files)")
     argv = [*words, *(f"./{name}" for name in files)]
-    done = command.run(argv, cwd=source, env=clean_environment("BANDIT_"), timeout=timeout, accept=None)
+    done = command.run(argv, cwd=job.root, env=clean_environment("BANDIT_"), timeout=job.timeout, accept=None)
     for line in done.errors.splitlines():
-        log(line)
+        job.log(line)
     if done.timed_out:
-        raise CommandError(f"bandit did not end within {timeout:g} s", code="TIMED_OUT")
+        raise CommandError(f"bandit did not end within {job.timeout:g} s", code="TIMED_OUT")
     if done.exit_code not in (0, 1):  # 1: it found something
         raise CommandError(f"bandit ended with exit code {done.exit_code}", found=done.tail(1))
-    use = ToolUse(name=NAME, version=version, exit_code=done.exit_code, seconds=done.seconds)
-    return read_report(Report, done.output, NAME), use
+    return read_report(Report, done.output, NAME), job.use(NAME, done.exit_code, done.seconds)
 
 
 def _draft(issue: Issue, source: Path) -> Draft:

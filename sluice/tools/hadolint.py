@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from sluice import command
-from sluice.command import LineSink
 from sluice.errors import CommandError
 from sluice.findings.draft import Draft, line_of, plain
 from sluice.findings.report import ScannerReportError
@@ -17,6 +17,7 @@ from sluice.findings.seen import Seen, not_run
 from sluice.records.common import ToolUse
 from sluice.records.scan import FindingKind, FindingSeverity, Scanner
 from sluice.tools.programs import clean_environment
+from sluice.tools.scan_job import Job
 from sluice.tools.trivy_drafts import line_text
 
 NAME = "hadolint"
@@ -42,53 +43,48 @@ class Issue(BaseModel):
 REPORT = TypeAdapter(tuple[Issue, ...])
 
 
-def scan(
-    program: Path, version: str, source: Path, scratch: Path, files: Sequence[str], timeout: float, log: LineSink
-) -> Seen:
-    """Lint Dockerfiles.
+def scan(job: Job, files: Sequence[str]) -> Seen:
+    """Lint Dockerfiles, by rules that neither the project nor the machine changes.
 
     Args:
-        program: hadolint.
-        version: its version, for the record.
-        source: the directory that `files` are relative to.
-        scratch: where the empty configuration is written that shuts out the project's and the user's own.
-        files: Dockerfiles.
-        timeout: seconds.
-        log: gets the command and its messages.
+        job: what every scanner is told.
+        files: Dockerfiles below `job.root`, by name.
 
     Raises:
-        CommandError: it ended with an error, or did not end in time.
+        CommandError: hadolint ended with an error, or did not end in time.
         ScannerReportError: its report is not there or not whole.
     """
-    if not files:
-        return not_run(NAME, "there is no Dockerfile", version)
-    config = scratch / "hadolint.yaml"
-    config.write_text("{}\n")
-    words: list[str | Path] = [program, "--no-fail", "--no-color", "--format", "json", "--config", config]
-    argv = [*words, "--", *(f"./{name}" for name in files)]
-    done = command.run(argv, cwd=source, env=clean_environment("HADOLINT_"), timeout=timeout, accept=None)
-    log(f"$ cd {source} && hadolint … {' '.join(files[:10])}")
-    if done.timed_out or done.exit_code != 0:
-        what = f"did not end within {timeout:g} s" if done.timed_out else f"ended with exit code {done.exit_code}"
-        raise CommandError(f"hadolint {what}", found=done.tail(1))
-    issues = _read(done.output)
-    tool = ToolUse(name=NAME, version=version, exit_code=done.exit_code, seconds=done.seconds)
+    issues, tool = _run(job, files)
+    drafts = tuple(_draft(issue, job.root) for issue in issues)
     broken = sorted({_path(issue.file) for issue in issues if issue.code == BROKEN})
-    drafts = tuple(_draft(issue, source) for issue in issues)
     if len(broken) == len(files):
-        nothing = not_run(NAME, f"no Dockerfile could be parsed: {', '.join(broken[:3])}", version)
+        nothing = not_run(NAME, f"no Dockerfile could be parsed: {', '.join(broken[:3])}", job.version)
         return replace(nothing, drafts=drafts, tools=(tool,))
     scanner = Scanner(
         name=NAME,
-        version=version,
+        version=job.version,
         status="ok",
         reason=f"not parsed: {', '.join(broken[:3])}" if broken else "",
         items_scanned=len(files) - len(broken),
         items_skipped=len(broken),
-        suppressed=sum(_pragmas(source / name) for name in files),
+        suppressed=sum(_pragmas(job.root / name) for name in files),
         findings=len(issues) - len(broken),
     )
     return Seen(scanner, drafts, (tool,))
+
+
+def _run(job: Job, files: Sequence[str]) -> tuple[tuple[Issue, ...], ToolUse]:
+    config = job.scratch / "hadolint.yaml"
+    config.write_text("{}\n")  # shuts out the project's file and the user's own
+    words: list[str | Path] = [job.program, "--no-fail", "--no-color", "--format", "json", "--config", config, "--"]
+    argv = [*words, *(f"./{name}" for name in files)]
+    job.log(f"$ cd {job.root} && {shlex.join(map(str, argv[:20]))}")
+    done = command.run(argv, cwd=job.root, env=clean_environment("HADOLINT_"), timeout=job.timeout, accept=None)
+    if done.timed_out:
+        raise CommandError(f"hadolint did not end within {job.timeout:g} s", code="TIMED_OUT")
+    if done.exit_code != 0:
+        raise CommandError(f"hadolint ended with exit code {done.exit_code}", found=done.tail(1))
+    return _read(done.output), job.use(NAME, done.exit_code, done.seconds)
 
 
 def _read(text: str) -> tuple[Issue, ...]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import shlex
 import string
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sluice import command
-from sluice.command import Completed, LineSink
+from sluice.command import Completed
 from sluice.errors import CommandError
 from sluice.findings.report import ScannerReportError, read_report
 from sluice.findings.seen import Seen, failed
@@ -24,11 +25,13 @@ from sluice.records.common import ToolUse
 from sluice.records.scan import Scanner
 from sluice.tools import trivy_drafts
 from sluice.tools.programs import clean_environment
+from sluice.tools.scan_job import Job
 from sluice.tools.trivy_database import KEPT_VARIABLES, Database
 from sluice.tools.trivy_report import Report
 
 NAME = "trivy"
 VERSION = ("--version",)
+REPORT = "trivy.json"
 CANARY = "canary"
 CANARY_PACKAGE = "sluice-canary"
 LOCKS = r"pip:(^|/)requirements[^/]*\.(lock|txt)$"  # the lock of a release bundle too
@@ -45,43 +48,33 @@ QUIET = ("--skip-version-check", "--disable-telemetry", "--no-progress", "--conf
 OFFLINE = ("--skip-check-update", "--skip-db-update", "--skip-java-db-update", "--offline-scan", "--secret-config=")
 
 
-def scan(
-    program: Path, version: str, root: Path, scratch: Path, database: Database, timeout: float, log: LineSink
-) -> Seen:
-    """Scan everything below `root`, which holds `source/` and `release/`.
+def scan(job: Job, database: Database) -> Seen:
+    """Scan everything below `job.root`, which holds `source/` and `release/`; a canary is put beside them.
 
     Args:
-        program: Trivy.
-        version: its version, for the record.
-        root: directory to scan; a canary is put into it.
-        scratch: directory for reports, outside `root`.
+        job: what every scanner is told.
         database: vulnerability data; not usable: vulnerabilities are not looked for, and the result says why.
-        timeout: seconds.
-        log: gets the command and what Trivy warns of.
 
     Raises:
         CommandError: Trivy ended with an error, or did not end in time.
         ScannerReportError: its report is not there or not whole.
     """
-    files = [path for path in root.rglob("*") if _is_scanned(path.relative_to(root)) and _is_regular(path)]
-    kinds = ["secret", "license", *(["vuln"] if database.usable else [])]
-    kinds += ["misconfig"] if any(CONFIGURATION.search(path.name) for path in files) else []
-    _plant(root / CANARY)
-    done = _run(program, root, scratch / "trivy.json", kinds, database, timeout, log)
-    tool = ToolUse(name=NAME, version=version, exit_code=done.exit_code, seconds=done.seconds)
-    data = (scratch / "trivy.json").read_bytes() if (scratch / "trivy.json").is_file() else b""
+    files = [path for path in job.root.rglob("*") if _is_scanned(path.relative_to(job.root)) and _is_regular(path)]
+    _plant(job.root / CANARY)
+    done = _run(job, _kinds(files, database), database)
+    data = (job.scratch / REPORT).read_bytes() if (job.scratch / REPORT).is_file() else b""
     report = read_report(Report, data, NAME)
+    tool = job.use(NAME, done.exit_code, done.seconds)
     blind = _blind(report)
     if blind:
-        return failed(NAME, blind, version, (tool,))
+        return failed(NAME, blind, job.version, (tool,))
     unread = sorted({match["path"] for match in UNREAD.finditer(done.errors)})
-    content = [r for r in report.results or [] if not _is_canary(r.target)]
-    packages = trivy_drafts.packages(content)
-    sbom, convert = _sbom(program, scratch, json.loads(data), timeout, log, version)
-    drafts = trivy_drafts.drafts(content, root)
+    content = [result for result in report.results or [] if not _is_canary(result.target)]
+    packages, drafts = trivy_drafts.packages(content), trivy_drafts.drafts(content, job.root)
+    sbom, convert = _sbom(job, json.loads(data))
     scanner = Scanner(
         name=NAME,
-        version=version,
+        version=job.version,
         status="ok",
         reason=_reason(unread, done.truncated),
         items_scanned=len(files) - len(unread) + len(packages),
@@ -94,20 +87,24 @@ def scan(
     return Seen(scanner, drafts, (tool, convert), packages, sbom, database.reason)
 
 
-def _run(
-    program: Path, root: Path, report: Path, kinds: Sequence[str], database: Database, timeout: float, log: LineSink
-) -> Completed:
-    words: list[str | Path] = [program, "filesystem", *QUIET, *OFFLINE, "--debug", "--format", "json"]
+def _kinds(files: Sequence[Path], database: Database) -> list[str]:
+    """Return which of Trivy's scanners have something to look at."""
+    kinds = ["secret", "license", *(["vuln"] if database.usable else [])]
+    return kinds + (["misconfig"] if any(CONFIGURATION.search(path.name) for path in files) else [])
+
+
+def _run(job: Job, kinds: Sequence[str], database: Database) -> Completed:
+    words: list[str | Path] = [job.program, "filesystem", *QUIET, *OFFLINE, "--debug", "--format", "json"]
     words += ["--list-all-pkgs", "--scanners", ",".join(kinds), "--file-patterns", LOCKS]
-    words += ["--cache-dir", database.cache, "--timeout", f"{timeout:.0f}s", "--output", report, "."]
-    done = command.run(
-        words, cwd=root, env=clean_environment("TRIVY_", keep=KEPT_VARIABLES), timeout=timeout, accept=None
-    )
-    log(f"$ cd {root} && " + " ".join(map(str, words)))
+    words += ["--cache-dir", database.cache, "--timeout", f"{job.timeout:.0f}s"]
+    words += ["--output", job.scratch / REPORT, "."]
+    job.log(f"$ cd {job.root} && {shlex.join(map(str, words))}")
+    environment = clean_environment("TRIVY_", keep=KEPT_VARIABLES)
+    done = command.run(words, cwd=job.root, env=environment, timeout=job.timeout, accept=None)
     for line in done.errors.splitlines():
         if WORTH_LOGGING.search(line) and EXPECTED not in line:
-            log(line)
-    _check(done, timeout)
+            job.log(line)
+    _check(done, job.timeout)
     return done
 
 
@@ -154,19 +151,27 @@ def _suppressed(files: Sequence[Path]) -> int:
     return sum(len(SUPPRESSION.findall(text)) for text in texts)
 
 
-def _sbom(
-    program: Path, scratch: Path, report: dict[str, Any], timeout: float, log: LineSink, version: str
-) -> tuple[bytes, ToolUse]:
+def _sbom(job: Job, report: dict[str, Any]) -> tuple[bytes, ToolUse]:
     """Return the CycloneDX SBOM made from the report, without the canary."""
-    report["Results"] = [r for r in report.get("Results") or [] if not _is_canary(r["Target"])]
-    source, target = scratch / "content.json", scratch / "sbom.cdx.json"
+    report["Results"] = [result for result in report.get("Results") or [] if not _is_canary(result["Target"])]
+    report["ArtifactName"] = job.subject
+    source, target = job.scratch / "content.json", job.scratch / "sbom.cdx.json"
     source.write_text(json.dumps(report))
-    words: Sequence[str | Path] = [program, "convert", "--config=", "--format", "cyclonedx", "--output", target, source]
-    done = command.run(words, cwd=scratch, env=clean_environment("TRIVY_"), timeout=timeout, log=log)
+    words: list[str | Path] = [
+        job.program,
+        "convert",
+        "--quiet",
+        "--config=",
+        "--format",
+        "cyclonedx",
+        "--output",
+        target,
+        source,
+    ]
+    done = command.run(words, cwd=job.scratch, env=clean_environment("TRIVY_"), timeout=job.timeout, log=job.log)
     if not target.is_file():
         raise ScannerReportError("trivy made no SBOM", found=done.tail(1))
-    use = ToolUse(name="trivy convert", version=version, exit_code=done.exit_code, seconds=done.seconds)
-    return target.read_bytes(), use
+    return target.read_bytes(), job.use("trivy convert", done.exit_code, done.seconds)
 
 
 def _reason(unread: Sequence[str], truncated: bool) -> str:

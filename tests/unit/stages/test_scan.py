@@ -82,10 +82,16 @@ def put(folder: Path, files: dict[str, str]) -> Path:
 
 
 def test_what_is_the_same_in_the_release_is_scanned_once(tmp_path: Path) -> None:
-    source = put(tmp_path / "source", {"app/a.py": "1", "app/b.py": "2", "fixtures/key": "k"})
+    source = put(tmp_path / "source", {"app/a.py": "1", "app/b.py": "2", "fixtures/key": "k", "src/c/d.py": "3"})
     release = put(
         tmp_path / "release",
-        {"tree/app/a.py": "1", "tree/app/b.py": "changed", "tree/fixtures/key": "k", "lock": "x"},
+        {
+            "tree/app/a.py": "1",
+            "tree/app/b.py": "changed",
+            "tree/fixtures/key": "k",
+            "lock": "x",
+            "w.whl.content/c/d.py": "3",
+        },
     )
     assert _prune(source, release, ["fixtures"]) == 2
     assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()) == [
@@ -93,6 +99,7 @@ def test_what_is_the_same_in_the_release_is_scanned_once(tmp_path: Path) -> None
         "release/tree/app/b.py",
         "source/app/a.py",
         "source/app/b.py",
+        "source/src/c/d.py",
     ]
 
 
