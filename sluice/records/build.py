@@ -17,6 +17,7 @@ class BuildRequest(Frozen):
     source: SourceRef
     config: BuildConfig
     tested_tree: str
+    command: tuple[str, ...] = Field(default=(), description="how the service is started; empty: it is none")
 
 
 class Release(Frozen):

@@ -1,5 +1,17 @@
-"""Releases on disk: how a bundle is packed, and how it is unpacked with its locked environment."""
+"""Releases on disk: written as a bundle, unpacked safely, made ready to run."""
 
+from sluice.releases.bundle import Member, write_bundle
+from sluice.releases.manifest import Manifest, read_manifest
 from sluice.releases.prepare import ReleaseDir, prepare_release
+from sluice.releases.unpack import ArchiveRefusedError, unpack
 
-__all__ = ["ReleaseDir", "prepare_release"]
+__all__ = [
+    "ArchiveRefusedError",
+    "Manifest",
+    "Member",
+    "ReleaseDir",
+    "prepare_release",
+    "read_manifest",
+    "unpack",
+    "write_bundle",
+]

@@ -1,88 +1,171 @@
-"""The locked environment of a release: exact versions with hashes, from the project's own lock where it has one."""
+"""The exact, hashed requirements of a release: the project's own lock as it is, else a resolution that is kept.
+
+A resolution asks the world for the newest versions, so it is made once for the same declarations and then kept in
+`cache/locks`: the same input gives the same release on another day too. A fresh run makes it anew.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sluice.command import LineSink
-from sluice.stages.testing.uv import uv
+from filelock import FileLock
 
-REQUIREMENTS = "requirements.txt"
-_URL_OPTION = re.compile(r"^\s*(?:-i|--index-url|--extra-index-url|--find-links|-f|--trusted-host)\b")
+from sluice.settings import Home
+from sluice.stages.build_project import BuildProject
+from sluice.stages.build_requirements import (
+    LockError,
+    distribution,
+    local_path,
+    normalised,
+    pipfile_requirements,
+    poetry_constraints,
+    requirement_lines,
+)
+from sluice.stages.build_wheel import Wheel
+from sluice.stages.testing.interpreter import Interpreter
+from sluice.tools.uv import Uv, compile_lock
+
+LOCK_SECONDS = 1800.0
+_EXPORT = ("export", "--frozen", "--quiet", "--no-header", "--no-annotate", "--no-emit-project", "--no-default-groups")
 
 
 @dataclass(frozen=True)
 class Lock:
-    """Requirement lines with hashes; `source` says where they come from: uv.lock, requirements.txt, resolved, none."""
+    """Pinned requirements.
+
+    Attributes:
+        text: requirement lines with hashes; empty when nothing is needed.
+        local: folders of the workspace, relative, whose wheels belong to the release too.
+        source: what it comes from.
+    """
 
     text: str
-    source: str
-
-    @property
-    def sha256(self) -> str | None:
-        """Digest of the lines; None when the release needs nothing."""
-        return hashlib.sha256(self.text.encode()).hexdigest() if self.text.strip() else None
+    local: tuple[str, ...] = ()
+    source: str = ""
 
 
-def lock(tree: Path, *, package: bool, extras: Sequence[str], python: str, cache: Path, log: LineSink) -> Lock:
-    """Return what the release installs beside itself.
+@dataclass(frozen=True)
+class Locker:
+    """Pins the dependencies of one build. `fresh`: resolve anew what was kept."""
 
-    A lock that the project keeps is used as it is. What is resolved here is remembered under its inputs, so that the
-    same input gives the same lock on another day; a project that wants the same on another machine commits its lock.
-    """
-    if package and (tree / "uv.lock").is_file():
-        return Lock(_export(tree, extras, cache, log), "uv.lock")
-    declared = tree / REQUIREMENTS
-    if not package and declared.is_file() and _is_locked(declared.read_text(encoding="utf-8", errors="replace")):
-        return Lock(_plain(declared.read_text(encoding="utf-8", errors="replace")), REQUIREMENTS)
-    source = _source(tree, package)
-    if source is None:
-        return Lock("", "none")
-    return _remembered(tree, source, extras, python, cache, log)
+    project: BuildProject
+    extras: tuple[str, ...]
+    python: Interpreter
+    uv: Uv
+    home: Home
+    fresh: bool = False
+
+    def build_constraints(self) -> str:
+        """Return the pinned requirements of the build itself; the same backend makes the same wheel."""
+        wanted = "".join(f"{line}\n" for line in self.project.build_requires)
+        return self._kept("build", wanted, lambda: compile_lock(self.uv, ["-"], self.python.path, stdin=wanted))
+
+    def release(self, wheel: Wheel | None) -> Lock:
+        """Return the pinned requirements of the release.
+
+        Raises:
+            LockError: they cannot be satisfied, or point at what cannot be pinned.
+            TransientError: the package index does not answer.
+        """
+        tree = self.project.tree
+        if (tree / "uv.lock").is_file() and "project" in self.project.document:
+            words = [*_EXPORT, *(word for extra in self.extras for word in ("--extra", extra))]
+            return self._parted(self.uv.run(words, "read uv.lock").output, "uv.lock")
+        if (tree / "Pipfile.lock").is_file() and wheel is None:
+            return Lock(pipfile_requirements((tree / "Pipfile.lock").read_text(encoding="utf-8")), (), "Pipfile.lock")
+        return self._resolved(wheel)
+
+    def _resolved(self, wheel: Wheel | None) -> Lock:
+        requirements = self.project.tree / "requirements.txt"
+        if self.project.static_dependencies and self.project.declares_dependencies(self.extras):
+            return self._compiled("pyproject.toml", "pyproject.toml", extras=self.extras)
+        if wheel is not None and any(self._counts(line) for line in wheel.requires):
+            extras = f"[{','.join(self.extras)}]" if self.extras else ""
+            line = f"{wheel.name}{extras} @ {wheel.path.as_uri()}\n"
+            return self._compiled("-", "\n".join(sorted(wheel.requires)), stdin=line, own=wheel.name)
+        if requirements.is_file():
+            text = requirements.read_text(encoding="utf-8-sig", errors="replace")
+            if "--hash=" in text:
+                return self._parted(text, "requirements.txt")
+            return self._compiled("requirements.txt", text) if requirement_lines(text) else Lock("")
+        return Lock("")
+
+    def _counts(self, line: str) -> bool:
+        extra = re.search(r"extra\s*==\s*['\"]([^'\"]+)", line)
+        return extra is None or extra[1] in self.extras
+
+    def _compiled(
+        self, file: str, declared: str, *, extras: Sequence[str] = (), stdin: str | None = None, own: str = ""
+    ) -> Lock:
+        words = [file, *(word for extra in extras for word in ("--extra", extra))]
+        with_poetry = self._poetry_constraints()
+        declared += with_poetry.read_text() if with_poetry else ""
+        words += ["--constraints", str(with_poetry)] if with_poetry else []
+
+        def resolve() -> str:
+            return compile_lock(self.uv, words, self.python.path, stdin=stdin)
+
+        text = self._kept("release", f"{file}\n{declared}", resolve)
+        return self._parted(text, "resolved", own=own)
+
+    def _poetry_constraints(self) -> Path | None:
+        """Write the versions of poetry.lock as a file of constraints, named by its content."""
+        file = self.project.tree / "poetry.lock"
+        if not file.is_file():
+            return None
+        text = poetry_constraints(file.read_text(encoding="utf-8"))
+        target = self.home.cache / "locks" / f"poetry-{hashlib.sha256(text.encode()).hexdigest()}.txt"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        return target
+
+    def _kept(self, what: str, declared: str, resolve: Callable[[], str]) -> str:
+        """Return the resolution of the same declarations, made now when there is none."""
+        if not declared.strip():
+            return ""
+        parts = [what, declared, self.extras, self.python.version, self.python.implementation, self.python.platform]
+        settings = [self._settings(name) for name in ("pyproject.toml", "uv.toml", "constraints.txt")]
+        key = hashlib.sha256(json.dumps([parts, settings]).encode()).hexdigest()
+        file = self.home.cache / "locks" / f"{what}-{key}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{file}.lock", timeout=LOCK_SECONDS):
+            if self.fresh or not file.is_file():
+                new = file.with_suffix(f".{os.getpid()}")
+                new.write_text(resolve(), encoding="utf-8")
+                new.replace(file)
+            return file.read_text(encoding="utf-8")
+
+    def _settings(self, name: str) -> str:
+        """Return what a settings file may say about resolution; of pyproject.toml all but the version counts."""
+        file = self.project.tree / name
+        if not file.is_file():
+            return ""
+        if name != "pyproject.toml":
+            return file.read_text(encoding="utf-8", errors="replace")
+        project = {key: value for key, value in self.project.document.get("project", {}).items() if key in _RESOLVES}
+        return json.dumps([project, self.project.document.get("tool", {}).get("uv", {})], sort_keys=True, default=str)
+
+    def _parted(self, text: str, source: str, own: str = "") -> Lock:
+        """Part what the index gives from folders of the workspace, and refuse what is pinned to nothing."""
+        kept, local = [], []
+        for block in requirement_lines(text):
+            path = local_path(block, self.project.tree)
+            if path is not None:
+                local.append(path)
+            elif own and distribution(block) == normalised(own):
+                continue
+            elif "--hash=" in block or re.search(r"@\s*git\+\S+@[0-9a-f]{40}\b", block):
+                kept.append(block)
+            else:
+                raise LockError("a requirement is pinned to nothing", where=source, found=block.split("\n")[0])
+        own_folder = {"", "."}
+        return Lock("".join(f"{block}\n" for block in kept), tuple(p for p in local if p not in own_folder), source)
 
 
-def _source(tree: Path, package: bool) -> str | None:
-    names = ("pyproject.toml", "setup.py", "setup.cfg") if package else (REQUIREMENTS,)
-    return next((name for name in names if (tree / name).is_file()), None)
-
-
-def _is_locked(text: str) -> bool:
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", "-"))]
-    return bool(lines) and "--hash=" in text and all("==" in line for line in lines)
-
-
-def _export(tree: Path, extras: Sequence[str], cache: Path, log: LineSink) -> str:
-    words = ["export", "--frozen", "--quiet", "--no-header", "--no-annotate", "--no-dev", "--no-emit-project"]
-    words += [part for extra in extras for part in ("--extra", extra)]
-    return _plain(uv(words, cwd=tree, cache=cache / "uv", log=log, doing="read uv.lock").output)
-
-
-def _remembered(tree: Path, source: str, extras: Sequence[str], python: str, cache: Path, log: LineSink) -> Lock:
-    key = hashlib.sha256()
-    for part in (source, python, *sorted(extras)):
-        key.update(part.encode() + b"\0")
-    for name in ("pyproject.toml", "setup.py", "setup.cfg", REQUIREMENTS):
-        file = tree / name
-        key.update(name.encode() + b"\0" + (file.read_bytes() if file.is_file() else b"") + b"\0")
-    kept = cache / "locks" / f"{key.hexdigest()}.txt"
-    if not kept.is_file():
-        words = ["pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes", "--universal"]
-        words += ["--no-emit-index-url", "--no-emit-find-links", "--python-version", python]
-        words += [part for extra in extras for part in ("--extra", extra)]
-        done = uv([*words, source], cwd=tree, cache=cache / "uv", log=log, doing="lock the release's dependencies")
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        aside = kept.with_suffix(f".{hashlib.sha256(str(tree).encode()).hexdigest()[:8]}")
-        aside.write_text(_plain(done.output))
-        aside.replace(kept)
-    return Lock(kept.read_text(), "resolved")
-
-
-def _plain(text: str) -> str:
-    """Return the lines without comments and without the addresses of package indexes."""
-    lines = (line.rstrip() for line in text.splitlines())
-    kept = [line for line in lines if line and not line.lstrip().startswith("#") and not _URL_OPTION.match(line)]
-    return "\n".join(kept) + "\n" if kept else ""
+_RESOLVES = ("name", "dependencies", "optional-dependencies", "requires-python", "dynamic")

@@ -1,57 +1,70 @@
-"""Wheels that are the same bytes for the same source, whatever the build backend makes of the clock."""
+"""The wheel of a project, made so that the same source gives the same bytes."""
 
 from __future__ import annotations
 
+import time
 import zipfile
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
+from email.parser import HeaderParser
 from pathlib import Path
 
-from sluice.command import LineSink, run
-from sluice.errors import BuildFailedError, CommandError, TransientError
-from sluice.stages.testing.uv import _NETWORK, uv_environment, uv_program
+from sluice.errors import BuildFailedError
 
-EPOCH = datetime(1980, 1, 1, tzinfo=UTC)  # a zip knows no earlier time
+EARLIEST = 315532800  # 1980-01-01: zip knows no earlier time
+COMPRESSION = 9
 
 
-def build_wheel(
-    tree: Path, out: Path, *, made: datetime, python: str, cache: Path, timeout: float, log: LineSink
-) -> Path:
-    """Build the project's wheel with its own backend; return the file.
+@dataclass(frozen=True)
+class Wheel:
+    """A wheel's own words: name, version and the requirement lines, those of extras included."""
+
+    path: Path
+    name: str
+    version: str
+    requires: tuple[str, ...]
+
+
+def read_wheel(path: Path) -> Wheel:
+    """Read the metadata of a wheel.
 
     Raises:
-        BuildFailedError: the backend failed; its last lines are the next step.
-        TransientError: the network failed while the backend was installed.
+        BuildFailedError: it is no wheel, or says neither name nor version.
     """
-    env = {**uv_environment(cache / "uv"), "SOURCE_DATE_EPOCH": str(int(max(made, EPOCH).timestamp())), "TZ": "UTC"}
-    words = [uv_program(), "build", "--wheel", "--out-dir", out, "--python", python, "--no-create-gitignore", tree]
     try:
-        run(words, cwd=tree, env=env, timeout=timeout, log=log, merge=True)
-    except CommandError as error:
-        if _NETWORK.search(error.next_step):
-            raise TransientError("the network failed while the project was built", next_step=error.next_step) from error
-        raise BuildFailedError("the project's wheel does not build", next_step=error.next_step) from error
-    wheels = sorted(out.glob("*.whl"))
-    if len(wheels) != 1:
-        raise BuildFailedError("the build made no single wheel", found=[wheel.name for wheel in wheels])
-    normalise(wheels[0], made)
-    return wheels[0]
+        with zipfile.ZipFile(path) as box:
+            name = next(entry for entry in box.namelist() if entry.endswith(".dist-info/METADATA"))
+            headers = HeaderParser().parsestr(box.read(name).decode("utf-8", "replace"))
+    except (zipfile.BadZipFile, StopIteration, KeyError) as error:
+        raise BuildFailedError("the backend made no wheel that can be read", found=path.name) from error
+    if not headers["Name"] or not headers["Version"]:
+        raise BuildFailedError("the wheel says neither name nor version", found=path.name)
+    return Wheel(path, headers["Name"], headers["Version"], tuple(headers.get_all("Requires-Dist") or ()))
 
 
-def normalise(wheel: Path, made: datetime) -> None:
-    """Write a wheel again with sorted entries, one time and plain modes; its RECORD stays true, for it has no times."""
-    moment = max(made, EPOCH).astimezone(UTC).timetuple()[:6]
-    aside = wheel.with_suffix(".new")
-    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as target:
-        for old in sorted(source.infolist(), key=lambda info: info.filename):
-            info = zipfile.ZipInfo(old.filename, moment)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.create_system = 3
-            executable = (old.external_attr >> 16) & 0o111
-            info.external_attr = (0o100755 if executable else 0o100644) << 16
-            target.writestr(info, source.read(old.filename))
-    aside.replace(wheel)
+def normalise(path: Path, when: datetime) -> None:
+    """Rewrite a wheel with its files sorted, one time, and modes that do not depend on anybody's umask.
+
+    What is in the files is not touched, so RECORD stays true.
+    """
+    moment = time.gmtime(max(int(when.timestamp()), EARLIEST))[:6]
+    new = path.with_suffix(".new")
+    with (
+        zipfile.ZipFile(path) as old,
+        zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as box,
+    ):
+        for entry in sorted(old.infolist(), key=_order):
+            if entry.is_dir():
+                continue
+            fresh = zipfile.ZipInfo(entry.filename, moment)
+            fresh.create_system = 3  # Unix, whatever made it
+            fresh.external_attr = (0o100755 if (entry.external_attr >> 16) & 0o111 else 0o100644) << 16
+            box.writestr(fresh, old.read(entry), zipfile.ZIP_DEFLATED, COMPRESSION)
+    new.replace(path)
 
 
-def wheel_version(wheel: Path) -> str:
-    """Return the version in a wheel's file name."""
-    return wheel.name.split("-")[1]
+def _order(entry: zipfile.ZipInfo) -> tuple[bool, bool, str]:
+    """Sort as installers like it: metadata last, RECORD at the very end."""
+    folder, _, name = entry.filename.rpartition("/")
+    metadata = folder.split("/")[0].endswith(".dist-info")
+    return metadata, metadata and name == "RECORD", entry.filename

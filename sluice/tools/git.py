@@ -9,7 +9,7 @@ from sluice import command
 from sluice.command import LineSink
 from sluice.records.checkout import RefKind, ResolvedRef
 from sluice.settings import Home
-from sluice.tools.git_command import GitError, git, program
+from sluice.tools.git_command import GitError, git, program, version
 from sluice.tools.git_history import changed_files, merge_base, read_commit, read_file
 from sluice.tools.git_location import Location, RepositoryError, check_url, is_url, locate, top_level
 from sluice.tools.git_mirror import RemoteRefs, fetch_commit, has_object, refresh
@@ -37,6 +37,7 @@ __all__ = [
     "top_level",
     "tracked_files",
     "uncommitted",
+    "version",
     "workspace_tree",
 ]
 

@@ -18,7 +18,8 @@ from sluice.tools.git_submodules import add_submodules
 
 LOCAL = environment("file")
 _BROKEN = re.compile(
-    r"corrupt|bad object|unable to read|missing (?:blob|tree)|is empty|inflate|not a valid object|does not match index|nonexistent object",
+    r"corrupt|bad object|unable to read|missing (?:blob|tree)|is empty|inflate|not a valid object|"
+    r"does not match index|nonexistent object",
     re.I,
 )
 
