@@ -7,7 +7,7 @@ from typing import Any
 from prefect import task
 from prefect.client.schemas.objects import State
 
-from sluice.records.checkout import CheckoutRequest, CheckoutRecord
+from sluice.records.checkout import CheckoutRecord, CheckoutRequest
 from sluice.records.common import StageContext
 from sluice.stages import checkout as stage
 from sluice.stages.workplace import open_workplace

@@ -7,8 +7,8 @@ from typing import Any
 from prefect import task
 from prefect.client.schemas.objects import State
 
-from sluice.records.testing import TestRequest, TestRecord
 from sluice.records.common import StageContext
+from sluice.records.testing import TestRecord, TestRequest
 from sluice.stages import testing as stage
 from sluice.stages.workplace import open_workplace
 from tasks.reuse import reuse
@@ -17,7 +17,7 @@ from tasks.verdict import RETRY_DELAYS, RETRY_JITTER, TRANSIENT_RETRIES, is_tran
 
 @task(
     name="test",
-    cache_key_fn=reuse(stage.inputs),
+    cache_key_fn=reuse(lambda request, _context: stage.inputs(request)),
     persist_result=True,
     result_serializer="json",
     retries=TRANSIENT_RETRIES,

@@ -7,8 +7,8 @@ from typing import Any
 from prefect import task
 from prefect.client.schemas.objects import State
 
-from sluice.records.scan import ScanRequest, ScanRecord
 from sluice.records.common import StageContext
+from sluice.records.scan import ScanRecord, ScanRequest
 from sluice.stages import scan as stage
 from sluice.stages.workplace import open_workplace
 from tasks.reuse import reuse

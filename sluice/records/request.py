@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from uuid import uuid4
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -60,12 +61,28 @@ class PipelineRequest(BaseModel):
     )
     trigger: Trigger = Field(default=Trigger.UI, title="Trigger", description="Through what the run was asked for.")
     requested_by: str = Field(default="", title="Requested by", description="Who asks; recorded with the run.")
-    run_id: str = Field(
-        default_factory=lambda: str(uuid4()),
+    run_id: str | None = Field(
+        default=None,
         title="Run id",
-        description="Sluice's id of the run; leave as it is. Made by the command line so that it can follow the run.",
+        description="Leave empty: the id of the flow run. Set by the command line so that it can follow the run.",
         pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
     )
+
+    @property
+    def project(self) -> str:
+        """The project's name as long as no `sluice.yaml` gives another: the repository's."""
+        return project_name(self.repository)
+
+    def row(self) -> dict[str, Any]:
+        """Return the columns of the run's row that the request decides."""
+        return {
+            "project": self.project,
+            "repository": without_credentials(self.repository),
+            "requested_ref": self.ref,
+            "trigger": self.trigger.value,
+            "requested_by": self.requested_by,
+            "request": self.model_dump(mode="json", exclude={"repository"}),
+        }
 
 
 class RollbackOrder(BaseModel):
@@ -84,9 +101,33 @@ class RollbackOrder(BaseModel):
     reason: str = Field(default="asked for by hand", title="Reason", description="Why; recorded with the rollback.")
     trigger: Trigger = Field(default=Trigger.UI, title="Trigger", description="Through what it was asked for.")
     requested_by: str = Field(default="", title="Requested by", description="Who asks.")
-    run_id: str = Field(
-        default_factory=lambda: str(uuid4()),
+    run_id: str | None = Field(
+        default=None,
         title="Run id",
-        description="Sluice's id of the run; leave as it is.",
+        description="Leave empty: the id of the flow run. Set by the command line so that it can follow the run.",
         pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
     )
+
+    def row(self) -> dict[str, Any]:
+        """Return the columns of the run's row that the order decides."""
+        return {
+            "project": self.project,
+            "repository": "",
+            "requested_ref": self.environment,
+            "kind": "rollback",
+            "trigger": self.trigger.value,
+            "requested_by": self.requested_by,
+            "request": self.model_dump(mode="json"),
+        }
+
+
+def project_name(repository: str) -> str:
+    """Return the name of a repository as a project name: its last path component, in lower case."""
+    last = repository.rstrip("/").removesuffix(".git").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+    name = re.sub(r"[^a-z0-9]+", "-", last.lower()).strip("-")
+    return (name if name[:1].isalpha() else f"project-{name}".rstrip("-"))[:63]
+
+
+def without_credentials(repository: str) -> str:
+    """Return a URL without user and password; a path as it is."""
+    return re.sub(r"^([a-z+]+://)[^/@]*@", r"\1", repository)

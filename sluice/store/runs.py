@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Update, and_, case, func, or_, select, update
+from sqlalchemy import Connection, Engine, Update, and_, case, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from sluice.errors import CancelledRunError, SluiceError
@@ -107,7 +107,9 @@ class RunStore(StageRuns):
             "fence": PipelineRun.fence + 1,
             "lease_until": lease_end(),
             "started_at": func.coalesce(PipelineRun.started_at, func.greatest(PipelineRun.created_at, clock())),
-            "prefect_flow_run_id": func.coalesce(prefect_flow_run_id, PipelineRun.prefect_flow_run_id),
+            "prefect_flow_run_id": func.coalesce(
+                literal(prefect_flow_run_id, PipelineRun.prefect_flow_run_id.type), PipelineRun.prefect_flow_run_id
+            ),
         }
         with self.engine.begin() as connection:
             taken = _open_run(run_id).where(free).values(values).returning(PipelineRun.fence)

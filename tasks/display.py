@@ -46,7 +46,7 @@ def describe(record: StageRecord) -> str:
 def _(record: CheckoutRecord) -> str:
     rows = ((f.change, f.path, f.additions, f.deletions) for f in record.changed_files)
     who = f"{cell(record.author_name)} · {record.authored_at:%Y-%m-%d %H:%M %Z}"
-    return f"**{cell(record.subject)}**  \n{who}\n\n" + table(("", "file", "+", "−"), rows)
+    return f"**{cell(record.subject)}**  \n{who}\n\n" + table(("", "file", "+", "-"), rows)
 
 
 @describe.register

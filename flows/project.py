@@ -1,0 +1,123 @@
+"""What a run is about: the resolved ref, and what the project declares for that commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.run import Run
+from sluice.config.detect import detect
+from sluice.config.effective import effective
+from sluice.config.load import FILE_NAME, load, load_project
+from sluice.config.model import Config, Environment, SmokeConfig
+from sluice.config.plan import Plan, plan
+from sluice.records.build import BuildRecord, BuildRequest
+from sluice.records.checkout import CheckoutRecord, CheckoutRequest, ResolvedRef
+from sluice.records.common import SourceRef
+from sluice.records.deploy import DeployRequest
+from sluice.records.request import PipelineRequest
+from sluice.records.scan import ScanRecord, ScanRequest
+from sluice.records.testing import TestRequest
+from sluice.settings import Home
+from sluice.stages.content import content_digest
+from sluice.stages.testing import cells
+from sluice.tools import git
+
+
+def resolve(request: PipelineRequest, home: Home) -> tuple[ResolvedRef, Config]:
+    """Return the ref as it stands now, and the `sluice.yaml` of its commit (the defaults when it has none).
+
+    Raises:
+        UsageError: no repository, no such ref.
+        ConfigError: the file is wrong; every problem with its line.
+    """
+    resolved = git.resolve(request.repository, request.ref, home, log=None)
+    text = git.read_file(Path(resolved.mirror), resolved.commit, FILE_NAME)
+    return resolved, Config() if text is None else load(text, FILE_NAME).config
+
+
+def checkout_request(request: PipelineRequest, resolved: ResolvedRef, config: Config) -> CheckoutRequest:
+    """Return what the checkout stage is asked for."""
+    return CheckoutRequest(
+        resolved=resolved,
+        expected_commit=request.expected_commit,
+        base_ref=request.base_ref,
+        submodules=config.submodules,
+        lfs=config.lfs,
+    )
+
+
+@dataclass(frozen=True)
+class Project:
+    """The project at one commit: its effective configuration and its plan for this ref."""
+
+    config: Config
+    plan: Plan
+    source: SourceRef
+
+    @property
+    def environment(self) -> str | None:
+        """Name of the environment that the release goes to; None: nowhere."""
+        return self.plan.environment
+
+    @property
+    def declaration(self) -> Environment:
+        """The declaration of that environment."""
+        assert self.plan.environment is not None
+        return self.config.environments[self.plan.environment]
+
+    @property
+    def smoke(self) -> SmokeConfig:
+        """The environment's own smoke section, else the project's."""
+        return self.declaration.smoke or self.config.smoke
+
+    def test_requests(self, run: Run) -> list[TestRequest]:
+        """Return one request a cell of the test matrix."""
+        durations = run.durations() if self.config.test.shards > 1 else {}
+        return [
+            TestRequest(source=self.source, config=self.config.test, cell=cell, durations=durations)
+            for cell in cells(self.config.test)
+        ]
+
+    def test_facts(self) -> dict[str, Any]:
+        """Return what the boundary after the tests holds the record against."""
+        return {"skip_reason": self.config.test.skip, "coverage_gate": self.config.test.coverage.fail_under}
+
+    def build_request(self) -> BuildRequest:
+        """Return what the build stage is asked for."""
+        return BuildRequest(
+            source=self.source,
+            config=self.config.build,
+            tested_tree=self.source.tree,
+        )
+
+    def scan_request(self, built: BuildRecord) -> ScanRequest:
+        """Return what the scan stage is asked for."""
+        return ScanRequest(source=self.source, release=built.release, config=self.config.scan)
+
+    def deploy_request(self, built: BuildRecord, scanned: ScanRecord) -> DeployRequest:
+        """Return what the deploy stage is asked for."""
+        assert self.plan.environment is not None
+        return DeployRequest(
+            environment=self.plan.environment,
+            declaration=self.declaration,
+            release=built.release,
+            service=self.config.service,
+            smoke=self.smoke,
+            vulnerabilities_scanned=scanned.vulnerabilities_scanned,
+        )
+
+
+def read_project(run: Run, request: PipelineRequest, accepted: CheckoutRecord) -> Project:
+    """Return the project as its files declare it; they are read from a clean tree and never executed."""
+    tree = run.home.workspaces / run.id / "project"
+    git.materialise(accepted.source, tree, log=run.log)
+    declared = load_project(tree).config
+    config = effective(declared, detect(tree, run.project))
+    chosen = plan(
+        config, accepted.ref_kind, accepted.ref_name, accepted.default_branch, pull_request=request.pull_request
+    )
+    source = accepted.source.model_copy(update={"content": content_digest(accepted.source, config.unaffected_by)})
+    run.store.set_plan(run.id, chosen.model_dump(mode="json"), config.model_dump(mode="json"), chosen.stages)
+    return Project(config, chosen, source)

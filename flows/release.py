@@ -1,0 +1,69 @@
+"""From a scanned release to an environment that serves it: deploy aside, smoke, take over; or go back."""
+
+from __future__ import annotations
+
+from flows.project import Project
+from flows.run import Run
+from flows.stage import DEPLOY, ROLLBACK, SMOKE
+from sluice.errors import ContractRejectedError, RolledBackError, SluiceError, SmokeFailedError
+from sluice.records.build import BuildRecord
+from sluice.records.deploy import DeployRecord, DeployRequest, RollbackRecord, RollbackRequest
+from sluice.records.scan import ScanRecord
+from sluice.records.smoke import SmokeRequest
+from sluice.stages.deploy import hold, open_world
+from tasks.take_over import take_over
+from tasks.verdict import outcome
+
+
+def release_to(run: Run, project: Project, built: BuildRecord, scanned: ScanRecord) -> None:
+    """Bring the release up aside, smoke it there, let it take over; withdraw it when it is bad.
+
+    The environment is held from the first step to the last: however this ends, exactly one release serves.
+    """
+    order = project.deploy_request(built, scanned)
+    with hold(open_world(), run.project, order.environment, run.id, run.log):
+        deployed: DeployRecord = run.through(DEPLOY, order, replicas=order.declaration.replicas)
+        try:
+            run.through(SMOKE, smoke_request(order, deployed))
+        except (SmokeFailedError, ContractRejectedError) as bad:
+            if not deployed.changed:
+                raise
+            raise go_back(run, order, deployed, bad) from bad
+        serving = outcome(take_over(deployed, run.context(DEPLOY), return_state=True))
+        run.amend(DEPLOY, serving)
+
+
+def smoke_request(order: DeployRequest, deployed: DeployRecord) -> SmokeRequest:
+    """Return what the smoke stage asks of the release, wherever it stands now."""
+    return SmokeRequest(
+        environment=order.environment,
+        address=deployed.smoke_address,
+        release=deployed.release,
+        config=order.smoke,
+        upstream_digests=deployed.running_digests,
+        new_release=deployed.changed,
+        replicas=deployed.replicas_declared,
+    )
+
+
+def go_back(run: Run, order: DeployRequest, deployed: DeployRecord, bad: SluiceError) -> SluiceError:
+    """Run the rollback stage; return the error that says how the run ended."""
+    request = RollbackRequest(
+        environment=order.environment,
+        declaration=order.declaration,
+        service=order.service,
+        smoke=order.smoke,
+        bad=deployed.release,
+        reason=str(bad),
+        requested_by="sluice",
+    )
+    try:
+        healed: RollbackRecord = run.through(ROLLBACK, request, replicas=order.declaration.replicas)
+    except SmokeFailedError as nowhere:
+        return SmokeFailedError(bad.message, code=bad.code, next_step=str(nowhere))
+    assert healed.release is not None
+    return RolledBackError(
+        f"{bad.code}: {bad.message}",
+        where=order.environment,
+        next_step=f"{healed.release.digest[:19]} serves {healed.address}; mend the commit and push again.",
+    )

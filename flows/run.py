@@ -1,0 +1,197 @@
+"""One run on its way: every stage goes through its boundary here, and every run ends in one terminal state."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Cancelled, Failed
+
+from data_checks.facts import BoundaryFacts
+from flows.stage import Stage
+from sluice.database import database
+from sluice.errors import CancelledRunError, Exit, SluiceError
+from sluice.records.checkout import ResolvedRef
+from sluice.records.common import StageContext, StageRecord
+from sluice.records.request import PipelineRequest, RollbackOrder
+from sluice.settings import Home, Settings
+from sluice.stages.workplace import now
+from sluice.states import RunState, StageName, StageState
+from sluice.store.leases import Heartbeat
+from sluice.store.runs import RunStore, RunTakenError
+from tasks.boundary import Attempt, boundary
+from tasks.verdict import outcome
+
+R = TypeVar("R", bound=StageRecord)
+
+STATES = {
+    Exit.CONTRACT_REJECTED: RunState.REJECTED,
+    Exit.ROLLED_BACK: RunState.ROLLED_BACK,
+    Exit.CANCELLED: RunState.CANCELLED,
+    Exit.INFRASTRUCTURE: RunState.ERRORED,
+    Exit.BUG: RunState.ERRORED,
+}
+
+
+class Run:
+    """A pipeline or rollback run. Facts that accepted records establish are kept for the next boundaries."""
+
+    def __init__(self, run_id: str, project: str, *, fresh: bool = False) -> None:
+        self.id = run_id
+        self.project = project
+        self.fresh = fresh
+        self.settings = Settings()
+        self.home: Home = self.settings.home
+        self.store = RunStore(database())
+        self.facts: dict[str, Any] = {
+            "database_configured": self.settings.trivy_db is not None,
+            "database_max_age_days": self.settings.trivy_db_max_age_days,
+        }
+        self._attempts: dict[StageName, str] = {}
+
+    @classmethod
+    def of_pipeline(cls, request: PipelineRequest) -> Run:
+        """Open the row of a pipeline run; the command line may have opened it before."""
+        run = cls(request.run_id or str(flow_run.id), request.project, fresh=request.fresh)
+        run.store.open_run(run.id, **request.row())
+        return run
+
+    @classmethod
+    def of_rollback(cls, order: RollbackOrder) -> Run:
+        """Open the row of a rollback that somebody ordered."""
+        run = cls(order.run_id or str(flow_run.id), order.project)
+        run.store.open_run(run.id, **order.row())
+        return run
+
+    def is_about(self, resolved: ResolvedRef, declared_name: str | None) -> None:
+        """Say which commit of which project this run takes through the stages."""
+        self.project = declared_name or self.project
+        self.store.set_project(self.id, self.project)
+        self.store.set_commit(self.id, commit=resolved.commit, ref_kind=resolved.kind, ref_name=resolved.name)
+        self.facts["commit"] = resolved.commit
+        if flow_run.id:
+            with get_client(sync_client=True) as client:
+                client.update_flow_run(flow_run.id, name=f"{self.project} {resolved.name} {resolved.commit[:10]}")
+
+    def durations(self) -> dict[str, float]:
+        """Return the last accepted seconds of each test of this project."""
+        from sluice.store.read import Reader
+
+        return Reader(database()).durations(self.project)
+
+    def log(self, line: str) -> None:
+        """Append a line to the run's own log."""
+        folder = self.home.run_logs(self.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "run.log").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def context(self, stage: Stage) -> StageContext:
+        """Return where a stage of this run works."""
+        return StageContext(
+            run_id=self.id, project=self.project, stage=stage.name, home=str(self.home.root), fresh=self.fresh
+        )
+
+    def through(self, stage: Stage, *requests: Any, **facts: Any) -> Any:
+        """Run one stage and take its record through its boundary; return the accepted record.
+
+        Several requests are the cells of a matrix: they run as mapped tasks and are merged into one record.
+
+        Raises:
+            ContractRejectedError: the boundary did not believe the record.
+            SluiceError: `stage.bad` when the record is true and bad; whatever the stage raised.
+        """
+        self._attempts[stage.name] = attempt_id = self.store.start_stage(self.id, stage.name)
+        try:
+            record, cells = self._work(stage, requests)
+        except SluiceError as error:
+            world = error.exit_code in (Exit.INFRASTRUCTURE, Exit.BUG)
+            self.store.fail_stage(attempt_id, StageState.ERRORED if world else StageState.FAILED, str(error))
+            raise
+        self._pass(stage, record, {**self.facts, **facts}, cells)
+        self.facts |= stage.establishes(record)
+        if not record.passed:
+            raise stage.bad(
+                record.reason, where=f"stage {stage.name}", next_step=stage.next_step.format(run=self.id[:8])
+            )
+        return record
+
+    def amend(self, stage: Stage, record: StageRecord) -> None:
+        """Write what became of an accepted record later (a candidate that serves now) through the same boundary."""
+        self._pass(stage, record, self.facts)
+
+    def _work(self, stage: Stage, requests: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
+        """Return the stage's record, and the records of the cells that it was merged from."""
+        context = self.context(stage)
+        if len(requests) == 1:
+            return outcome(stage.task(requests[0], context, return_state=True)), ()
+        futures = [stage.task.submit(request, context) for request in requests]
+        for future in futures:
+            future.wait()
+        cells = tuple(outcome(future.state) for future in futures)
+        assert stage.merge is not None
+        return stage.merge(cells, self.id), cells
+
+    def _pass(
+        self, stage: Stage, record: StageRecord, facts: dict[str, Any], cells: tuple[StageRecord, ...] = ()
+    ) -> None:
+        attempt = Attempt(stage_run_id=self._attempts[stage.name], run_id=self.id)
+        held_against = BoundaryFacts(run_id=self.id, now=now(), **facts)
+        outcome(boundary(record, self.context(stage), attempt, held_against, cells, return_state=True))
+
+
+@contextmanager
+def open_run(run: Run) -> Iterator[Run]:
+    """Hold the run's lease while it works, and end it in one terminal state however the block ends."""
+    os.environ["SLUICE_RUN_ID"] = run.id  # left-over processes of a dead run are found by it
+    heartbeat: Heartbeat | None = None
+    try:
+        owner = f"{os.uname().nodename}:{os.getpid()}"
+        fence = run.store.start_run(run.id, prefect_flow_run_id=flow_run.id, owner=owner)
+        heartbeat = Heartbeat(lambda: _beat(run, fence), _stop_myself).start()
+        yield run
+    except RunTakenError:
+        raise  # it goes on elsewhere: its end is not ours to write
+    except SluiceError as error:
+        run.store.finish_run(run.id, STATES.get(error.exit_code, RunState.FAILED), str(error), int(error.exit_code))
+        raise
+    except Exception as error:
+        run.store.finish_run(run.id, RunState.ERRORED, f"BUG: {type(error).__name__}: {error}", int(Exit.BUG))
+        raise
+    except BaseException:
+        run.store.finish_run(run.id, RunState.CANCELLED, "CANCELLED: the run was stopped", int(Exit.CANCELLED))
+        raise
+    else:
+        run.store.finish_run(run.id, RunState.PASSED, "", int(Exit.GREEN))
+    finally:
+        if heartbeat is not None:
+            heartbeat.close()
+        shutil.rmtree(run.home.workspaces / run.id, ignore_errors=True)
+
+
+def _beat(run: Run, fence: int) -> None:
+    if run.store.renew_lease(run.id, fence):
+        _stop_myself()
+
+
+def _stop_myself() -> None:
+    """End this flow process as a cancellation does: its lease is somebody else's, or somebody asked to stop."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def end_flow(work: Callable[[], None]) -> State[Any] | None:
+    """Run a flow's body; turn its error into the flow's state, without a traceback."""
+    try:
+        work()
+    except CancelledRunError as error:
+        return Cancelled(message=str(error))
+    except SluiceError as error:
+        return Failed(message=str(error))
+    return None

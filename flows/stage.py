@@ -1,0 +1,71 @@
+"""What the flow knows of each stage: its task, its boundary and the error that a true, bad result becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prefect.tasks import Task
+
+from sluice.errors import (
+    BuildFailedError,
+    DeployFailedError,
+    FindingsError,
+    InfrastructureError,
+    SluiceError,
+    SmokeFailedError,
+    TestsRedError,
+)
+from sluice.records.build import BuildRecord
+from sluice.records.checkout import CheckoutRecord
+from sluice.records.testing import TestRecord
+from sluice.stages.testing import merge
+from sluice.states import StageName
+from tasks.build import build
+from tasks.checkout import checkout
+from tasks.deploy import deploy
+from tasks.rollback import rollback
+from tasks.run_tests import run_tests
+from tasks.scan import scan
+from tasks.smoke import smoke
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of the seven stages."""
+
+    name: StageName
+    task: Task[..., Any]
+    bad: type[SluiceError]
+    next_step: str
+    merge: Callable[[Sequence[Any], str], Any] | None = None
+    establishes: Callable[[Any], dict[str, Any]] = lambda _record: {}
+
+
+def _cells(records: Sequence[TestRecord], run_id: str) -> TestRecord:
+    """Merge the cells; as soon as one of them really ran, the record is this run's own."""
+    merged = merge(records)
+    fresh = any(record.run_id == run_id for record in records)
+    return merged.model_copy(update={"run_id": run_id}) if fresh else merged
+
+
+def _source(record: CheckoutRecord) -> dict[str, Any]:
+    return {"commit": record.source.commit, "tree": record.source.tree, "committed_at": record.source.committed_at}
+
+
+def _release(record: BuildRecord) -> dict[str, Any]:
+    return {"release_digest": record.release.digest}
+
+
+CHECKOUT = Stage(
+    StageName.CHECKOUT, checkout, InfrastructureError, "Look at `sluice logs {run} checkout`.", None, _source
+)
+TEST = Stage(StageName.TEST, run_tests, TestsRedError, "Mend the tests; `sluice report {run}` shows each.", _cells)
+BUILD = Stage(StageName.BUILD, build, BuildFailedError, "Look at `sluice logs {run} build`.", None, _release)
+SCAN = Stage(StageName.SCAN, scan, FindingsError, "Mend them, or accept one with a waiver in sluice.yaml.")
+DEPLOY = Stage(StageName.DEPLOY, deploy, DeployFailedError, "The old release still serves; `sluice logs {run} deploy`.")
+SMOKE = Stage(StageName.SMOKE, smoke, SmokeFailedError, "`sluice report {run}` shows expected and observed.")
+ROLLBACK = Stage(
+    StageName.ROLLBACK, rollback, SmokeFailedError, "Deploy a good commit: there is nothing to go back to."
+)

@@ -1,0 +1,169 @@
+"""`sluice run`, `rollback`, `cancel`, `runs`: asking for a run and following it."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import uuid4
+
+import typer
+from rich.markup import escape
+
+from sluice.cli.follow import cancelling, follow
+from sluice.cli.report import show_end
+from sluice.cli.screen import err, mark, out, seconds
+from sluice.database import database
+from sluice.errors import Exit, UsageError
+from sluice.records.request import PipelineRequest, RollbackOrder, Trigger
+from sluice.services.addresses import load
+from sluice.services.lifecycle import ensure_up
+from sluice.settings import Settings
+from sluice.states import RunState
+from sluice.store.read import Reader, RunView
+from sluice.tools import git
+from sluice.tools.prefect_api import PrefectApi
+
+PIPELINE, ROLLBACK = "pipeline/sluice", "rollback/sluice"
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the commands."""
+    app.command("run")(run)
+    app.command("rollback")(rollback)
+    app.command("cancel")(cancel)
+    app.command("runs")(runs)
+
+
+def run(
+    repository: str = typer.Argument(".", help="Path inside a git repository, or an https or ssh URL."),
+    ref: str = typer.Option("HEAD", "--ref", help="Branch, tag or commit."),
+    pull_request: bool = typer.Option(False, "--pull-request", help="Test, build and scan only; never deploy."),
+    base: str | None = typer.Option(None, "--base", help="What the change is compared with."),
+    fresh: bool = typer.Option(False, "--fresh", help="Reuse no earlier result."),
+    wait: bool = typer.Option(True, "--wait/--no-wait", help="Follow the run to its end."),
+) -> int:
+    """Take a commit through the pipeline and follow it; exit code 0 only when the run is green.
+
+    Examples: `sluice run` (the current branch here) · `sluice run --ref v1.2.0` · `sluice run --pull-request`.
+    """
+    place = _place(repository)
+    git.check_ref(ref)
+    if place == repository:
+        git.check_url(repository)
+    else:
+        _warn_uncommitted(Path(place))
+    request = PipelineRequest(
+        repository=place,
+        ref=ref,
+        pull_request=pull_request,
+        base_ref=base,
+        fresh=fresh,
+        trigger=Trigger.CLI,
+        requested_by=getpass.getuser(),
+        run_id=str(uuid4()),
+    )
+    return start_and_follow(request, wait=wait)
+
+
+def _place(repository: str) -> str:
+    path = Path(repository).expanduser()
+    return str(git.top_level(path)) if path.exists() else repository
+
+
+def _warn_uncommitted(path: Path) -> None:
+    changed = git.uncommitted(str(path))
+    if changed:
+        files = "file is" if changed == 1 else "files are"
+        err.print(f"[yellow]note:[/] {changed} uncommitted {files} not part of this run; commit first to include them.")
+
+
+def start_and_follow(request: PipelineRequest, *, wait: bool = True) -> int:
+    """Ask Prefect for a pipeline run, follow it, show its end; return the exit code."""
+    name = f"{Path(request.repository).name.removesuffix('.git')} {request.ref}"
+    parameters = {"request": request.model_dump(mode="json")}
+    return _start(PIPELINE, name, parameters, request.run_id, wait)
+
+
+def _start(deployment: str, name: str, parameters: Mapping[str, object], run_id: str, wait: bool) -> int:
+    settings = Settings()
+    ensure_up(settings, lambda line: err.print(escape(line), style="dim"))
+    api = PrefectApi(load(settings))
+    flow_run_id = api.create_flow_run(deployment, parameters, name=name, idempotency_key=run_id)
+    if not wait:
+        out.print(f"run {run_id[:8]} · {api.flow_run_url(flow_run_id)}")
+        return int(Exit.GREEN)
+    reader = Reader(database())
+    with cancelling(lambda: api.cancel(flow_run_id)):
+        return _end(follow(lambda: _view(reader, api, run_id, flow_run_id), waiting=f"run {run_id[:8]} · {name}"), api)
+    return _end(follow(lambda: _view(reader, api, run_id, flow_run_id), waiting="stopping"), api)
+
+
+def _view(reader: Reader, api: PrefectApi, run_id: str, flow_run_id: str) -> RunView | None:
+    return reader.run_view(run_id)
+
+
+def _end(view: RunView, api: PrefectApi) -> int:
+    show_end(view, api)
+    return view.exit_code if view.exit_code is not None else int(Exit.INFRASTRUCTURE)
+
+
+def rollback(
+    environment: str = typer.Argument(..., help="Environment to roll back, e.g. staging."),
+    to: str | None = typer.Option(None, "--to", help="Digest of the release to go to; the last good one if left out."),
+    project: str | None = typer.Option(None, "--project", help="Project; the repository's here if left out."),
+    reason: str = typer.Option("asked for by hand", "--reason", help="Why; recorded with the rollback."),
+) -> int:
+    """Put an environment back to a release that was good there, prove it, and fence the bad one.
+
+    Examples: `sluice rollback staging` · `sluice rollback production --to sha256:1f2e3d`.
+    """
+    settings = Settings()
+    load(settings)
+    order = RollbackOrder(
+        project=project or _project_of(environment),
+        environment=environment,
+        to_digest=to,
+        reason=reason,
+        trigger=Trigger.CLI,
+        requested_by=getpass.getuser(),
+        run_id=str(uuid4()),
+    )
+    parameters: dict[str, object] = {"order": order.model_dump(mode="json")}
+    return _start(ROLLBACK, f"rollback {order.project} {environment}", parameters, order.run_id, wait=True)
+
+
+def _project_of(environment: str) -> str:
+    projects = Reader(database()).projects_with(environment)
+    if len(projects) == 1:
+        return projects[0]
+    raise UsageError(
+        f"environment {environment} is known in {len(projects)} projects",
+        code="PROJECT_UNCLEAR",
+        allowed=", ".join(projects) or "none was deployed yet",
+        next_step="Name one with --project.",
+    )
+
+
+def cancel(run_id: str = typer.Argument("latest", help="Run, or the beginning of its id.")) -> int:
+    """Stop a run; what it started is cleaned up and its state becomes `cancelled`."""
+    view = Reader(database()).resolve_run(run_id)
+    if RunState(view.state).terminal:
+        raise UsageError(f"run {view.id[:8]} has already ended ({view.state})", code="RUN_ENDED")
+    PrefectApi(load(Settings())).cancel(view.prefect_flow_run_id)
+    out.print(f"run {view.id[:8]} is being stopped")
+    return int(Exit.GREEN)
+
+
+def runs(
+    project: str | None = typer.Option(None, "--project", help="Only this project."),
+    limit: int = typer.Option(20, "--limit", min=1, max=1000, help="How many."),
+) -> None:
+    """List the latest runs."""
+    for view in Reader(database()).runs(project=project, limit=limit):
+        sign, colour = mark(view.state)
+        commit = (view.commit or "")[:10]
+        out.print(
+            f"[{colour}]{sign}[/] {view.id[:8]}  {view.project:<20} {view.ref:<16} {commit:<10} "
+            f"[{colour}]{view.state:<11}[/] {seconds(view.seconds):>9}  {escape(view.reason or '')[:80]}"
+        )

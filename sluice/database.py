@@ -1,0 +1,23 @@
+"""The one connection pool of a process to Sluice's tables."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from sqlalchemy import Engine
+
+from sluice.services.addresses import load
+from sluice.settings import Settings
+from sluice.store.engine import engine_for
+
+
+@lru_cache(maxsize=1)
+def database() -> Engine:
+    """Return the engine for the database that the settings name; opened at its first use.
+
+    Never call it in a process that forks (the warm process): a connection must not be shared.
+
+    Raises:
+        InfrastructureError: `SERVICES_DOWN` when the services were never started.
+    """
+    return engine_for(load(Settings()).database_url)

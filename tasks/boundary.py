@@ -1,0 +1,90 @@
+"""The boundary after a stage as a Prefect task: contract, rows, verdict, artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from sluice.store.ingest import Ingest
+
+from data_checks import contracts
+from data_checks.facts import BoundaryFacts
+from sluice.artifacts import ArtifactStore
+from sluice.database import database
+from sluice.errors import ContractRejectedError
+from sluice.records.checks import BoundaryReport
+from sluice.records.common import Frozen, StageContext, StageRecord
+from sluice.settings import Settings
+from tasks.display import describe, describe_checks
+from tasks.verdict import verdict
+
+
+class Attempt(Frozen):
+    """The stage run that is at its boundary."""
+
+    stage_run_id: str
+    run_id: str
+    next_step: str = ""
+
+
+def pass_boundary(
+    record: StageRecord,
+    context: StageContext,
+    attempt: Attempt,
+    facts: BoundaryFacts,
+    cells: Sequence[StageRecord] = (),
+) -> None:
+    """Check a record and write it: accepted or quarantined, in one transaction with the check results.
+
+    A reused record was accepted in the run that made it; its row links there and nothing is checked again.
+
+    Raises:
+        ContractRejectedError: names the first check that stopped it, expected and observed.
+    """
+    ingest = Ingest(database(), ArtifactStore(Settings().home.artifacts))
+    if record.run_id != context.run_id:
+        ingest.reuse(attempt.stage_run_id, record)
+        return
+    report = contracts()[context.stage].check(record, facts)
+    if report.accepted:
+        ingest.accept(attempt.stage_run_id, record, report, cells=cells)
+    else:
+        ingest.reject(attempt.stage_run_id, record, report)
+    publish(record, context, report)
+    if not report.accepted:
+        raise rejection(context, report)
+
+
+def rejection(context: StageContext, report: BoundaryReport) -> ContractRejectedError:
+    """Return the error that names the first check that stopped the record."""
+    if not report.stops:
+        return ContractRejectedError("no check of the boundary was evaluated", where=f"after {context.stage}")
+    first = report.stops[0]
+    return ContractRejectedError(
+        f"{first.name}: {first.message}",
+        code=first.code,
+        where=f"the boundary after {context.stage}",
+        next_step=first.next_step,
+    )
+
+
+def publish(record: StageRecord, context: StageContext, report: BoundaryReport) -> None:
+    """Leave the stage's artifact in the Prefect UI."""
+    text = f"## {context.stage}\n{describe(record)}\n\n### Checks at the boundary\n{describe_checks(report)}"
+    create_markdown_artifact(text, key=f"sluice-{context.stage}", description=record.headline()[:200])
+
+
+@task(name="boundary", task_run_name="after {context.stage}", cache_policy=NO_CACHE, retries=0)
+def boundary(
+    record: StageRecord,
+    context: StageContext,
+    attempt: Attempt,
+    facts: BoundaryFacts,
+    cells: Sequence[StageRecord] = (),
+) -> State[Any] | None:
+    """Hold a stage's record against its contract before the next stage sees it."""
+    return verdict(lambda: pass_boundary(record, context, attempt, facts, cells))

@@ -1,0 +1,39 @@
+"""How a stage's earlier result is found again: Prefect carries the key, Postgres says whether it may be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sluice.artifacts import ArtifactStore
+from sluice.database import database
+from sluice.keys import key_of
+from sluice.records.common import StageContext
+from sluice.settings import Home
+from sluice.store.runs import Accepted, RunStore
+
+Inputs = Callable[[Any, StageContext], Mapping[str, str]]
+CacheKey = Callable[[Any, dict[str, Any]], str]
+
+
+def reuse(inputs: Inputs) -> CacheKey:
+    """Return a `cache_key_fn` for a stage whose declared inputs `inputs(request, context)` gives.
+
+    The key ends in the id of the run that produced the newest *accepted* result, or in this run's own id when there is
+    none: a rejected result, or one whose files are gone, is never found.
+    """
+
+    def cache_key(_run: Any, parameters: dict[str, Any]) -> str:
+        context: StageContext = parameters["context"]
+        digest = key_of(inputs(parameters["request"], context))
+        found = None if context.fresh else RunStore(database()).find_accepted(context.project, context.stage, digest)
+        producer = found.run_id if found and _present(context, found) else context.run_id
+        return f"{context.stage}-{digest}-{producer}"
+
+    return cache_key
+
+
+def _present(context: StageContext, accepted: Accepted) -> bool:
+    store = ArtifactStore(Home(Path(context.home)).artifacts)
+    return all(store.path(sha256).is_file() for sha256 in accepted.artifacts)
