@@ -12,8 +12,7 @@ import psutil
 
 from sluice import command
 from sluice.config.model import ScanConfig
-from sluice.errors import CommandError, ToolMissingError
-from sluice.findings.report import ScannerReportError
+from sluice.errors import CommandError, InfrastructureError, ToolMissingError
 from sluice.findings.seen import Seen, failed, not_run
 from sluice.settings import Home
 from sluice.stages.scan_content import Content
@@ -45,11 +44,13 @@ def run_all(
 
 
 def version_of(name: str, home: Home) -> str:
-    """Return a scanner's version as it goes into the cache key; `missing` when it is not on this machine."""
+    """Return a scanner's version as it goes into the cache key; `missing` or `broken` when it does not say."""
     try:
         return programs.version(programs.find(name), VERSIONS[name], home.cache)
     except ToolMissingError:
         return "missing"
+    except (CommandError, InfrastructureError):
+        return "broken"
 
 
 def _outcome(name: str, scan: Callable[[], Seen]) -> Seen:
@@ -57,7 +58,7 @@ def _outcome(name: str, scan: Callable[[], Seen]) -> Seen:
         return scan()
     except ToolMissingError as error:
         return not_run(name, f"{MISSING}: {error.message}")
-    except (CommandError, ScannerReportError) as error:
+    except (CommandError, InfrastructureError) as error:  # a broken report among them
         found = f": {error.found}" if error.found else ""
         return failed(name, f"{error.message}{found}")
 
