@@ -23,7 +23,7 @@ assert _WHEEL is not None
 assert _WHEEL.origin is not None
 BIN = Path(_WHEEL.origin).parent / "pginstall" / "bin"
 TEMPLATE = "sluice_template"
-QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "shared_buffers=64MB")
+QUICK = ("fsync=off", "full_page_writes=off", "autovacuum=off", "shared_buffers=64MB")
 # Postgres refuses to run as root: another user, who may still read what root may (the data folder is below /tmp).
 AS_NOBODY = [
     *("setpriv", "--securebits", "+no_setuid_fixup", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"),
@@ -82,6 +82,26 @@ class PostgresServer:
             yield self.url(name)
         finally:
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+EMPTY = """
+DO $$
+DECLARE name text;
+BEGIN
+    SET LOCAL session_replication_role = replica;  -- foreign keys need no order then
+    FOR name IN SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition
+                AND relnamespace = 'public'::regnamespace AND relname <> 'alembic_version'
+    LOOP
+        EXECUTE format('DELETE FROM %I', name);
+    END LOOP;
+END $$
+"""
+
+
+def empty(url: str) -> None:
+    """Delete every row of Sluice's tables."""
+    with psycopg.connect(url.replace("+psycopg", ""), options="-c lock_timeout=10s") as connection:
+        connection.execute(EMPTY)
 
 
 def _user() -> list[str]:

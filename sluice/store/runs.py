@@ -7,23 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Update, and_, case, func, literal, or_, select, update
+from sqlalchemy import Connection, Engine, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from sluice.errors import CancelledRunError, SluiceError
-from sluice.states import RunState, StageName, StageState
+from sluice.states import RunState, StageName
 from sluice.store.audit import record_event
+from sluice.store.endings import OPEN, end_run, lease_over, open_run_row
 from sluice.store.engine import retry_database
 from sluice.store.leases import LeaseLostError, clock, lease_end
 from sluice.store.projects import project_id
 from sluice.store.stages import Accepted, StageRuns, open_stage
-from sluice.store.tables.runs import PipelineRun, Project, StageRun
+from sluice.store.tables.runs import PipelineRun, Project
 
 __all__ = ["Accepted", "ActiveRun", "RunEndedError", "RunStore", "RunTakenError"]
-
-OPEN = (RunState.QUEUED, RunState.RUNNING)
-LEASELESS_SECONDS = 60  # a running run without any lease counts as dead after this
-NEVER_BEGUN = "the run ended before this stage"
 
 
 class RunEndedError(CancelledRunError):
@@ -100,7 +97,7 @@ class RunStore(StageRuns):
             RunEndedError: it has ended, for example because it was cancelled while it was queued.
             RunTakenError: another owner holds a living lease.
         """
-        free = or_(PipelineRun.state == RunState.QUEUED, PipelineRun.owner == owner, _lease_over())
+        free = or_(PipelineRun.state == RunState.QUEUED, PipelineRun.owner == owner, lease_over())
         values = {
             "state": RunState.RUNNING,
             "owner": owner,
@@ -112,7 +109,7 @@ class RunStore(StageRuns):
             ),
         }
         with self.engine.begin() as connection:
-            taken = _open_run(run_id).where(free).values(values).returning(PipelineRun.fence)
+            taken = open_run_row(run_id).where(free).values(values).returning(PipelineRun.fence)
             fence = connection.scalar(taken)
             if fence is None:
                 raise _refusal(connection, run_id)
@@ -125,7 +122,7 @@ class RunStore(StageRuns):
         Raises:
             LeaseLostError: the run has ended, or (with `fence`) has another owner.
         """
-        query = _open_run(run_id).where(PipelineRun.state == RunState.RUNNING)
+        query = open_run_row(run_id).where(PipelineRun.state == RunState.RUNNING)
         if fence is not None:
             query = query.where(PipelineRun.fence == fence)
         values = {"lease_until": lease_end()}
@@ -140,7 +137,7 @@ class RunStore(StageRuns):
         """Ask the run's owner to stop; return False when the run has already ended."""
         values = {"cancel_requested_at": clock(), "cancel_requested_by": by}
         with self.engine.begin() as connection:
-            asked = connection.execute(_open_run(run_id).values(values)).rowcount > 0
+            asked = connection.execute(open_run_row(run_id).values(values)).rowcount > 0
             if asked:
                 record_event(connection, by, "cancel", "run", run_id, run_id=run_id)
         return asked
@@ -150,14 +147,14 @@ class RunStore(StageRuns):
         """Say which project the run is of, once its configuration is read."""
         with self.engine.begin() as connection:
             repository = connection.scalar(select(PipelineRun.repository).where(PipelineRun.id == run_id))
-            connection.execute(_open_run(run_id).values(project_id=project_id(connection, project, repository)))
+            connection.execute(open_run_row(run_id).values(project_id=project_id(connection, project, repository)))
 
     @retry_database
     def set_commit(self, run_id: str, *, commit: str, ref_kind: str, ref_name: str) -> None:
         """Say what the requested ref was resolved to."""
         values = {"commit_sha": commit, "ref_kind": str(ref_kind), "ref_name": ref_name}
         with self.engine.begin() as connection:
-            connection.execute(_open_run(run_id).values(values))
+            connection.execute(open_run_row(run_id).values(values))
 
     @retry_database
     def set_plan(
@@ -165,7 +162,7 @@ class RunStore(StageRuns):
     ) -> None:
         """Keep the plan and the configuration; the stages of the plan appear as `pending`."""
         with self.engine.begin() as connection:
-            connection.execute(_open_run(run_id).values(plan=dict(plan), config=dict(config)))
+            connection.execute(open_run_row(run_id).values(plan=dict(plan), config=dict(config)))
             for stage in stages:
                 open_stage(connection, run_id, stage)
 
@@ -173,7 +170,7 @@ class RunStore(StageRuns):
     def finish_run(self, run_id: str, state: RunState, reason: str, exit_code: int) -> bool:
         """End the run and all its open stages; return False when it had already ended (nothing changes then)."""
         with self.engine.begin() as connection:
-            return _end(connection, _open_run(run_id), run_id, state, reason, exit_code)
+            return end_run(connection, open_run_row(run_id), run_id, state, reason, exit_code)
 
     @retry_database
     def active_runs(self) -> tuple[ActiveRun, ...]:
@@ -186,7 +183,7 @@ class RunStore(StageRuns):
             PipelineRun.prefect_flow_run_id,
             PipelineRun.created_at,
             PipelineRun.lease_until,
-            func.coalesce(_lease_over(), False).label("expired"),
+            func.coalesce(lease_over(), False).label("expired"),
             PipelineRun.cancel_requested_at.is_not(None).label("cancel_requested"),
         )
         query = select(*columns).join(Project).where(PipelineRun.state.in_(OPEN)).order_by(PipelineRun.number)
@@ -202,44 +199,10 @@ class RunStore(StageRuns):
     def mark_lost(self, run_id: str, reason: str) -> bool:
         """End a run whose owner is dead, unless it renewed its lease meanwhile; return whether it was ended."""
         with self.engine.begin() as connection:
-            ended = _end(connection, _open_run(run_id).where(_lease_over()), run_id, RunState.LOST, reason, 20)
+            ended = end_run(connection, open_run_row(run_id).where(lease_over()), run_id, RunState.LOST, reason, 20)
             if ended:
                 record_event(connection, "sluice", "mark_lost", "run", run_id, run_id=run_id, reason=reason)
         return ended
-
-
-def _open_run(run_id: str) -> Update:
-    return update(PipelineRun).where(PipelineRun.id == run_id, PipelineRun.state.in_(OPEN))
-
-
-def _lease_over() -> Any:
-    begun = func.coalesce(PipelineRun.started_at, PipelineRun.created_at)
-    leaseless = clock() - func.make_interval(0, 0, 0, 0, 0, 0, LEASELESS_SECONDS)
-    over = or_(PipelineRun.lease_until < clock(), and_(PipelineRun.lease_until.is_(None), begun < leaseless))
-    return and_(PipelineRun.state == RunState.RUNNING, over)
-
-
-def _end(connection: Connection, query: Update, run_id: str, state: RunState, reason: str, exit_code: int) -> bool:
-    values = {
-        "state": state,
-        "reason": reason,
-        "exit_code": exit_code,
-        "lease_until": None,
-        "fence": PipelineRun.fence + 1,
-        "ended_at": func.greatest(PipelineRun.created_at, PipelineRun.started_at, clock()),
-    }
-    ended = connection.execute(query.values(values)).rowcount > 0
-    if ended:
-        left = state if state in (RunState.CANCELLED, RunState.LOST) else StageState.ERRORED
-        pending = StageRun.state == StageState.PENDING
-        stages = {
-            "state": case((pending, StageState.SKIPPED.value), else_=str(left)),
-            "reason": case((pending, NEVER_BEGUN), else_=reason),
-            "ended_at": func.greatest(StageRun.started_at, clock()),
-        }
-        open_stages = StageRun.state.in_((StageState.PENDING, StageState.RUNNING))
-        connection.execute(update(StageRun).where(StageRun.run_id == run_id, open_stages).values(stages))
-    return ended
 
 
 def _refusal(connection: Connection, run_id: str) -> SluiceError:

@@ -1,4 +1,4 @@
-"""One server a session, migrated once into a template; one fresh database a test."""
+"""One server a session, migrated once; each test finds empty tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sluice.store.engine import engine_for
-from tests.postgres_server import TEMPLATE, PostgresServer, migrated_postgres
+from tests.postgres_server import TEMPLATE, PostgresServer, empty, migrated_postgres
 
 
 @pytest.fixture(scope="session")
@@ -18,16 +18,29 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def _shared_database(postgres_server: PostgresServer) -> Iterator[str]:
+    with postgres_server.database(TEMPLATE) as url:
+        yield url
+
+
 @pytest.fixture
-def database_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """A fresh database with Sluice's tables."""
+def database_url(_shared_database: str) -> Iterator[str]:
+    """A database with Sluice's tables, all empty. Not for tests that change the schema."""
+    yield _shared_database
+    empty(_shared_database)
+
+
+@pytest.fixture
+def fresh_database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A migrated database for this test alone, which may change its schema."""
     with postgres_server.database(TEMPLATE) as url:
         yield url
 
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    """A pool of connections to the fresh database."""
+    """A pool of connections to the empty tables."""
     engine = engine_for(database_url)
     yield engine
     engine.dispose()

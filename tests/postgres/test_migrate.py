@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,6 +16,14 @@ from sluice.store.tables.all import Base
 from tests.postgres_server import PostgresServer
 
 pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def engine(fresh_database_url: str) -> Iterator[Engine]:
+    engine = engine_for(fresh_database_url)
+    yield engine
+    engine.dispose()
+
 
 CATALOGUE = {
     "columns": """
@@ -76,9 +85,9 @@ def test_every_view_answers_and_is_commented(engine: Engine) -> None:
             connection.execute(text(f"SELECT * FROM {name}"))
 
 
-def test_upgrading_twice_changes_nothing(engine: Engine, database_url: str) -> None:
+def test_upgrading_twice_changes_nothing(engine: Engine, fresh_database_url: str) -> None:
     before = catalogue(engine)
-    assert migrate.upgrade(database_url) == migrate.head()
+    assert migrate.upgrade(fresh_database_url) == migrate.head()
     assert catalogue(engine) == before
     assert migrate.check_version(engine) == migrate.head()
 
@@ -108,13 +117,13 @@ def test_an_older_schema_says_sluice_up(engine: Engine) -> None:
     assert (caught.value.found, caught.value.allowed.split()[0]) == ("0001", migrate.head())
 
 
-def test_a_newer_schema_is_refused_and_untouched(engine: Engine, database_url: str) -> None:
+def test_a_newer_schema_is_refused_and_untouched(engine: Engine, fresh_database_url: str) -> None:
     set_version(engine, "9999")
     before = catalogue(engine)
     with pytest.raises(migrate.SchemaNewerError) as checked:
         migrate.check_version(engine)
     with pytest.raises(migrate.SchemaNewerError) as upgraded:
-        migrate.upgrade(database_url)
+        migrate.upgrade(fresh_database_url)
     for caught in (checked, upgraded):
         assert caught.value.code == "SCHEMA_NEWER"
         assert (caught.value.found, caught.value.allowed.split()[0]) == ("9999", migrate.head())
@@ -122,7 +131,7 @@ def test_a_newer_schema_is_refused_and_untouched(engine: Engine, database_url: s
 
 
 def test_a_held_table_stops_the_upgrade_in_time(
-    engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrate, "LOCK_LIMIT", "50ms")
     monkeypatch.setattr("sluice.store.engine.WAITS", (0.0,))
@@ -130,8 +139,8 @@ def test_a_held_table_stops_the_upgrade_in_time(
     with engine.connect() as holder:
         holder.execute(text("LOCK TABLE test_results_default IN ACCESS EXCLUSIVE MODE"))
         with pytest.raises(DatabaseUnavailableError, match="lock timeout"):
-            migrate.upgrade(database_url)
-    assert migrate.upgrade(database_url) == migrate.head()
+            migrate.upgrade(fresh_database_url)
+    assert migrate.upgrade(fresh_database_url) == migrate.head()
 
 
 def test_the_reader_reads_and_cannot_write(engine: Engine) -> None:

@@ -1,0 +1,228 @@
+"""Reading runs, stages and history for people. Nothing here waits for a database that is away."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from sluice.errors import UsageError
+from sluice.states import RunState, StageName, StageState
+from sluice.store.engine import reading
+from sluice.store.views import (
+    ArtifactView,
+    CheckView,
+    Edge,
+    EnvironmentView,
+    FailureView,
+    InputChange,
+    Point,
+    RunLine,
+    RunView,
+    StageView,
+)
+
+__all__ = ["Reader", "RunLine", "RunView", "StageView"]
+
+RUN = """
+SELECT v.run_id::text AS id, v.number, v.project, v.kind, v.ref, v.ref_kind, v.commit_sha AS commit, v.subject,
+       v.trigger, v.requested_by, v.state, v.reason, v.exit_code, v.seconds, v.created_at, v.started_at, v.ended_at,
+       r.prefect_flow_run_id::text AS prefect_flow_run_id
+FROM v_runs v JOIN pipeline_runs r ON r.id = v.run_id
+"""
+STAGES = """
+SELECT v.stage_run_id::text AS id, v.stage, v.state, v.headline, v.reason, v.seconds, v.tool_seconds,
+       v.boundary_seconds, v.rows_seconds, v.reused_from_run::text AS reused_from_run, v.started_at, v.ended_at,
+       coalesce(s.record, q.record) -> 'failures' AS failures
+FROM v_stages v JOIN stage_runs s ON s.id = v.stage_run_id LEFT JOIN quarantine q ON q.stage_run_id = s.id
+WHERE v.run_id = :run ORDER BY v.ordinal
+"""
+CHECKS = """
+SELECT s.id::text AS id, q.code, q.name, q.severity, q.status, q.expected, q.observed, q.message, q.next_step
+FROM stage_runs s JOIN quality_checks q ON q.stage_run_id = coalesce(s.reused_from, s.id)
+WHERE s.run_id = :run ORDER BY s.ordinal, q.ordinal
+"""
+ARTIFACTS = """
+SELECT s.id::text AS id, n.name, a.sha256, a.size, a.media_type
+FROM stage_runs s JOIN stage_artifacts n ON n.stage_run_id = coalesce(s.reused_from, s.id)
+JOIN artifacts a ON a.sha256 = n.sha256 WHERE s.run_id = :run ORDER BY s.ordinal, n.name, a.sha256
+"""
+# The newest three test stages that really ran: a stage of which some cells were reused holds only the others.
+DURATIONS = """
+SELECT DISTINCT ON (t.test_id) t.test_id, t.duration
+FROM (SELECT s.id, s.number FROM stage_runs s JOIN pipeline_runs r ON r.id = s.run_id
+      JOIN projects p ON p.id = r.project_id
+      WHERE p.name = :project AND s.stage = 'test' AND s.state IN ('passed', 'failed')
+      ORDER BY s.number DESC LIMIT 3) s
+JOIN test_executions e ON e.stage_run_id = s.id
+JOIN test_results t ON t.execution_id = e.id AND t.start_time = e.start_time
+WHERE t.duration IS NOT NULL AND t.status <> 'skipped'
+ORDER BY t.test_id, s.number DESC, t.duration DESC
+"""
+HISTORY = """
+SELECT v.run_id::text AS run_id, v.value, v.unit, v.recorded_at FROM v_metrics v
+WHERE v.project = :project AND v.branch = :branch AND v.metric = :metric ORDER BY v.run_number DESC LIMIT :limit
+"""
+# UNION (not ALL) ends where a rollback leads back to a release that was already seen.
+LINEAGE = """
+WITH RECURSIVE
+start AS (SELECT DISTINCT project_id FROM releases WHERE digest = :digest),
+back AS (
+    SELECT l.* FROM lineage_edges l JOIN start s USING (project_id) WHERE l.to_kind = 'release' AND l.to_id = :digest
+    UNION SELECT l.* FROM lineage_edges l JOIN back b
+    ON l.project_id = b.project_id AND l.to_kind = b.from_kind AND l.to_id = b.from_id AND b.relation <> 'restores'),
+forth AS (
+    SELECT l.* FROM lineage_edges l JOIN start s USING (project_id)
+    WHERE l.from_kind = 'release' AND l.from_id = :digest
+    UNION SELECT l.* FROM lineage_edges l JOIN forth f
+    ON l.project_id = f.project_id AND l.from_kind = f.to_kind AND l.from_id = f.to_id AND f.to_kind <> 'release')
+SELECT from_kind, from_id, relation, to_kind, to_id FROM (SELECT * FROM back UNION SELECT * FROM forth) e ORDER BY id
+"""
+ENVIRONMENTS = """
+SELECT project, environment, target, port, release_digest, version, commit_sha AS commit, since,
+       locked_by_run::text AS locked_by_run, locked_for
+FROM v_environments WHERE :project::text IS NULL OR project = :project ORDER BY project, environment
+""".replace(":project::text", "CAST(:project AS text)")
+PARTS = """
+SELECT s.key_parts FROM stage_runs s JOIN pipeline_runs r ON r.id = s.run_id
+WHERE r.project_id = (SELECT project_id FROM pipeline_runs WHERE id = :run) AND s.stage = :stage
+AND s.key_parts IS NOT NULL
+AND s.number <= (SELECT number FROM stage_runs WHERE run_id = :run AND stage = :stage)
+ORDER BY s.number DESC LIMIT 2
+"""
+ID_START = re.compile(r"[0-9a-f][0-9a-f-]{3,35}")
+
+
+class Reader:
+    """Answers questions about runs. Every method asks the database afresh.
+
+    Raises:
+        DatabaseUnavailableError: Postgres is away.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def run_view(self, run_id: str) -> RunView | None:
+        """Return a run with its stages, their checks, red tests and files; None when there is no such run."""
+        with reading(self.engine) as connection:
+            row = connection.execute(text(RUN + "WHERE v.run_id = :run"), {"run": run_id}).mappings().one_or_none()
+            if row is None:
+                return None
+            return RunView(**_run(row), stages=tuple(_stages(connection, run_id)))
+
+    def runs(self, project: str | None = None, limit: int = 20) -> tuple[RunLine, ...]:
+        """Return the newest runs, newest first; of one project when it is given."""
+        query = RUN + "WHERE CAST(:project AS text) IS NULL OR v.project = :project ORDER BY v.number DESC LIMIT :limit"
+        with reading(self.engine) as connection:
+            found = connection.execute(text(query), {"project": project, "limit": limit}).mappings().all()
+        return tuple(RunLine(**_run(row)) for row in found)
+
+    def resolve_run(self, name: str, project: str | None = None) -> RunView:
+        """Return the run that `name` means: `latest`, an id, or the beginning of one (four characters or more).
+
+        Raises:
+            UsageError: `RUN_UNKNOWN`, `RUN_UNCLEAR`.
+        """
+        ids = [run.id for run in self.runs(project, 1)] if name == "latest" else self._ids(name.lower())
+        if len(ids) > 1:
+            raise UsageError(
+                f"{len(ids)} runs begin so", code="RUN_UNCLEAR", found=name, next_step="Give more of the run's id."
+            )
+        view = self.run_view(ids[0]) if ids else None
+        if view is None:
+            raise UsageError(
+                "there is no such run",
+                code="RUN_UNKNOWN",
+                found=name,
+                allowed="latest, or the first four or more characters of a run's id",
+                next_step="`sluice runs` lists them.",
+            )
+        return view
+
+    def _ids(self, start: str) -> list[str]:
+        if not ID_START.fullmatch(start):
+            return []
+        query = "SELECT id::text FROM pipeline_runs WHERE id::text LIKE :start || '%' LIMIT 100"
+        with reading(self.engine) as connection:
+            return [str(found) for found in connection.scalars(text(query), {"start": start})]
+
+    def stage_record(self, run_id: str, stage: StageName) -> dict[str, Any] | None:
+        """Return the record that a stage handed to its boundary, rejected ones too, as JSON; None without one."""
+        query = """SELECT coalesce(s.record, q.record) FROM stage_runs s LEFT JOIN quarantine q ON q.stage_run_id = s.id
+                   WHERE s.run_id = :run AND s.stage = :stage"""
+        with reading(self.engine) as connection:
+            found = connection.scalar(text(query), {"run": run_id, "stage": str(stage)})
+        return None if found is None else dict(found)
+
+    def why(self, run_id: str, stage: StageName) -> tuple[InputChange, ...]:
+        """Return the inputs of a stage that differ from those of the same stage in the run before; () when none do."""
+        with reading(self.engine) as connection:
+            found = connection.scalars(text(PARTS), {"run": run_id, "stage": str(stage)}).all()
+        if not found:
+            return ()
+        after: dict[str, str] = found[0]
+        before: dict[str, str] = found[1] if len(found) > 1 else {}
+        names = [name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
+        return tuple(InputChange(name, before.get(name), after.get(name)) for name in names)
+
+    def durations(self, project: str) -> dict[str, float]:
+        """Return test id → seconds as last recorded; the slowest cell counts."""
+        with reading(self.engine) as connection:
+            found = connection.execute(text(DURATIONS), {"project": project})
+            return {str(row.test_id): float(row.duration) for row in found}
+
+    def history(self, project: str, branch: str, metric: str, limit: int = 50) -> tuple[Point, ...]:
+        """Return the newest values of a metric on a branch, newest first."""
+        values = {"project": project, "branch": branch, "metric": metric, "limit": limit}
+        with reading(self.engine) as connection:
+            return tuple(Point(**row) for row in connection.execute(text(HISTORY), values).mappings())
+
+    def lineage(self, digest: str) -> tuple[Edge, ...]:
+        """Return everything that a release came from and that came from it, oldest first."""
+        with reading(self.engine) as connection:
+            return tuple(Edge(**row) for row in connection.execute(text(LINEAGE), {"digest": digest}).mappings())
+
+    def environments(self, project: str | None = None) -> tuple[EnvironmentView, ...]:
+        """Return each environment with what serves there and who holds it."""
+        with reading(self.engine) as connection:
+            found = connection.execute(text(ENVIRONMENTS), {"project": project}).mappings().all()
+        return tuple(EnvironmentView(**row) for row in found)
+
+    def projects_with(self, environment: str) -> tuple[str, ...]:
+        """Return the names of projects that have an environment of this name."""
+        return tuple(view.project for view in self.environments() if view.environment == environment)
+
+
+def _run(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {**row, "state": RunState(row["state"])}
+
+
+def _stages(connection: Connection, run_id: str) -> Iterable[StageView]:
+    values = {"run": run_id}
+    checks: dict[str, list[CheckView]] = defaultdict(list)
+    for row in connection.execute(text(CHECKS), values).mappings():
+        checks[row["id"]].append(CheckView(**_without_id(row)))
+    artifacts: dict[str, list[ArtifactView]] = defaultdict(list)
+    for row in connection.execute(text(ARTIFACTS), values).mappings():
+        artifacts[row["id"]].append(ArtifactView(**_without_id(row)))
+    for row in connection.execute(text(STAGES), values).mappings():
+        details = {
+            "state": StageState(row["state"]),
+            "failures": tuple(_failure(failure) for failure in row["failures"] or ()),
+            "checks": tuple(checks[row["id"]]),
+            "artifacts": tuple(artifacts[row["id"]]),
+        }
+        yield StageView(**{**row, **details})
+
+
+def _without_id(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "id"}
+
+
+def _failure(failure: Mapping[str, str]) -> FailureView:
+    return FailureView(**{each.name: failure.get(each.name, "") for each in fields(FailureView)})
