@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from sluice.config.frameworks import frameworks
-from sluice.config.javascript import NODE_OPTIONS, REPORT, Script, find_script, read_package
+from sluice.config.javascript import REPORT, Script, find_script, read_package
 from sluice.config.manifest import Manifest, read_manifest
 from sluice.config.needs import Needs, needs
 from sluice.config.packages import source_packages
@@ -159,7 +159,7 @@ def _script(script: Script, found: _Findings, runs: list[str]) -> dict[str, obje
         "command": script.command,
         "report": REPORT,
         "setup": script.setup,
-        "env": {"NODE_OPTIONS": NODE_OPTIONS},
+        "env": script.env,
     }
     return {**settings, "frameworks": [*runs, "command"]}
 

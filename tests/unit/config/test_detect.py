@@ -13,13 +13,19 @@ import pytest
 from sluice.config.detect import Detected, detect, slug
 from sluice.config.effective import effective
 from sluice.config.init import file_text
-from sluice.config.javascript import NODE_OPTIONS, REPORT
+from sluice.config.javascript import REPORT, REPORTERS
 from sluice.config.load import load
 from sluice.config.model import Config
 from sluice.errors import ConfigError
 
 PACKAGE = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n[project]\nname = "Shop.API"\n'
-NODE = {"command": ("npm", "test"), "report": REPORT, "env": {"NODE_OPTIONS": NODE_OPTIONS}, "frameworks": ("command",)}
+NODE = {"command": ("node", *REPORTERS, "--test"), "report": REPORT, "frameworks": ("command",)}
+NPM = {
+    "command": ("npm", "test"),
+    "report": REPORT,
+    "env": {"NODE_OPTIONS": " ".join(REPORTERS)},
+    "frameworks": ("command",),
+}
 PYTEST = "import pytest\ndef test_a(): pass\n"
 CASE = "import unittest\nclass A(unittest.TestCase):\n    def test_a(self): pass\n"
 
@@ -130,10 +136,23 @@ SHAPES: dict[str, tuple[Mapping[str, str], Mapping[str, Any]]] = {
         {"package.json": '{"name": "@scope/left-pad", "scripts": {"test": "node --test"}}'},
         {**NODE, "languages": ("javascript",), "project": "left-pad"},
     ),
-    "JavaScript with dependencies and a lock": (
+    "JavaScript with dependencies, a lock, and a glob that needs a shell": (
         {"package.json": '{"scripts": {"test": "npm run lint && node --import tsx --test test/*.ts"}, "devDependencies": {"tsx": "4"}}',
          "package-lock.json": "{}"},
-        {**NODE, "languages": ("javascript",), "setup": (("npm", "ci"),), "lock_files": ("package-lock.json",)},
+        {**NPM, "languages": ("javascript",), "setup": (("npm", "ci"),), "lock_files": ("package-lock.json",)},
+    ),
+    "JavaScript with a script that has to run first": (
+        {"package.json": '{"scripts": {"test": "node --test", "pretest": "npm run build"}}'},
+        {**NPM, "languages": ("javascript",)},
+    ),
+    "JavaScript whose tests are a part of its test script": (
+        {"package.json": '{"scripts": {"test": "npm run unit && npm run types", "unit": "c8 --100 node --test a.js", "types": "tsc"},'
+                         '"devDependencies": {"c8": "1"}}'},
+        {**NODE, "command": ("node", *REPORTERS, "--test", "a.js"), "languages": ("javascript",), "setup": (("npm", "install"),)},
+    ),
+    "JavaScript with two runs of node's runner, which one report cannot hold": (
+        {"package.json": '{"scripts": {"test": "npm run a && npm run b && npm run test", "a": "node --test a", "b": "node --test b"}}'},
+        {"languages": ("javascript",)},
     ),
     "JavaScript whose runner Sluice does not know": (
         {"package.json": '{"scripts": {"test": "jest"}}'},
