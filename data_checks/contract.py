@@ -89,6 +89,9 @@ class Contract(Generic[R]):
         all_of_them = [(check, expect) for check in self.checks for expect in check.expectations]
         return {check.key(expect): expect for check, expect in all_of_them if expect.frame == frame.name}
 
+    def _read(self, frame: Frame[R]) -> set[str]:
+        return {column for expect in self._expectations(frame).values() for column in expect.columns}
+
     def _suite(self, frame: Frame[R]) -> Suite:
         return engine().suite(f"{self.stage}.{frame.name}", self._expectations(frame))
 
@@ -118,7 +121,7 @@ class Contract(Generic[R]):
             verdicts = self._suite(frame).validate(rows, count, values)
         if not verdicts[COUNT].passed:
             return Looked(error=verdicts[COUNT].error or f"{frame.name} has {len(rows)} rows, {count} expected")
-        return Looked(rows=rows, verdicts=verdicts, gaps=null_columns(rows, frame.columns))
+        return Looked(rows=rows, verdicts=verdicts, gaps=null_columns(rows, self._read(frame)))
 
 
 def _attempt(work: Callable[[], T]) -> tuple[T | None, str]:

@@ -107,8 +107,3 @@ def all_zero(execution: TestExecution) -> int:
     many = execution.total >= MANY_CASES and execution.wall_seconds >= LONG_SECONDS
     timed = execution.framework != "command"  # reports of a command may honestly have no durations
     return execution.total if many and timed and execution.case_seconds == 0 else 0
-
-
-def told(execution: TestExecution, which: int) -> str:
-    """Return the counters in words: the declared (1) or the counted (2) ones."""
-    return ", ".join(f"{each[which]} {each[0]}" for each in counters(execution)) or "no counters"

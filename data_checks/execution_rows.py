@@ -100,12 +100,13 @@ def report_rows(record: TestRecord, _facts: BoundaryFacts) -> list[Row]:
 
 
 def _report_row(execution: TestExecution, record: TestRecord, ran_in_cell: int) -> Row:
+    counters = one.counters(execution)
     return {
         "label": one.label(execution),
         "story": story(execution, record),
-        "declared": one.told(execution, 1),
-        "counted": one.told(execution, 2),
-        "drift": sum(abs(declared - found) for _, declared, found in one.counters(execution)),
+        "declared": ", ".join(f"{declared} {name}" for name, declared, _ in counters),
+        "counted": ", ".join(f"{found} {name}" for name, _, found in counters),
+        "drift": sum(abs(declared - found) for _, declared, found in counters),
         "duplicates": len(execution.duplicate_ids),
         "duplicate": ", ".join(execution.duplicate_ids[:3]),
         "impossible": execution.invalid_durations + one.all_zero(execution),

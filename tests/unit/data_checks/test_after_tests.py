@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from data_checks.execution_rows import reported
 from sluice.records.testing import Problem, TestCell, TestExecution
 from sluice.states import CheckStatus, Severity
 from tests.boundaries import believed, caught, check, not_asked, result
@@ -321,3 +323,20 @@ def test_a_lie_of_many_cells_is_told_in_three_names_and_a_number() -> None:
 
 def test_an_artifact_alone_is_no_proof() -> None:
     assert not check(run_of(none_found(report=artifact()))).accepted
+
+
+def test_no_execution_escapes_between_the_frames() -> None:
+    """What the checks of reports leave out (killed, unread, nothing ran) is stopped by another check, always."""
+    for code, stored, total, exit_code, signal in itertools.product(
+        (None, "REPORT_MISSING", "REPORT_STALE"), (True, False), (0, 12), (0, 1), (None, 9)
+    ):
+        each = (execution if total else none_found)(
+            report=artifact() if stored else None,
+            report_problem=problem(code) if code else None,
+            exit_code=exit_code,
+            signal=signal,
+        )
+        record = run_of(each)
+        honest = total and stored and code is None and exit_code == 0 and signal is None
+        assert check(record).accepted == bool(honest), (code, stored, total, exit_code, signal)
+        assert bool(reported(record)) == bool(total and stored and code is None and signal is None)
