@@ -1,9 +1,9 @@
 """Releases on disk: written as a bundle, unpacked safely, made ready to run."""
 
+from sluice.releases.archive import ArchiveRefusedError, unpack
 from sluice.releases.bundle import Member, write_bundle
 from sluice.releases.manifest import Manifest, read_manifest
 from sluice.releases.prepare import ReleaseDir, prepare_release
-from sluice.releases.unpack import ArchiveRefusedError, unpack
 
 __all__ = [
     "ArchiveRefusedError",

@@ -15,8 +15,8 @@ from sluice.artifacts import ArtifactStore
 from sluice.command import LineSink
 from sluice.errors import DeployFailedError, ToolMissingError
 from sluice.records.build import Release
+from sluice.releases.archive import extract, make_aside, verify
 from sluice.releases.manifest import ManifestError, read_manifest
-from sluice.releases.unpack import extract, make_aside, verify
 from sluice.settings import Home
 from sluice.stages.testing.interpreter import find
 from sluice.tools.uv import Uv, create_venv, pip_install, uv_cache

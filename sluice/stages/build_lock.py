@@ -76,10 +76,20 @@ class Locker:
         tree = self.project.tree
         if (tree / "uv.lock").is_file() and "project" in self.project.document:
             words = [*_EXPORT, *(word for extra in self.extras for word in ("--extra", extra))]
-            return self._parted(self.uv.run(words, "read uv.lock").output, "uv.lock")
+            return self._exported(self.uv.run(words, "read uv.lock").output)
         if (tree / "Pipfile.lock").is_file() and wheel is None:
             return Lock(pipfile_requirements((tree / "Pipfile.lock").read_text(encoding="utf-8")), (), "Pipfile.lock")
         return self._resolved(wheel)
+
+    def _exported(self, text: str) -> Lock:
+        """Return uv.lock's packages; where the index that it was made from knows no hashes, they are looked up."""
+        blocks = requirement_lines(text)
+        bare = [block for block in blocks if "--hash=" not in block and "==" in block]
+        if not bare:
+            return self._parted(text, "uv.lock")
+        local = "".join(f"{block}\n" for block in blocks if local_path(block, self.project.tree) is not None)
+        found = self._compiled("-", "\n".join(bare), stdin="\n".join(bare) + "\n")
+        return Lock(found.text, self._parted(local, "uv.lock").local, "uv.lock")
 
     def _resolved(self, wheel: Wheel | None) -> Lock:
         requirements = self.project.tree / "requirements.txt"

@@ -43,7 +43,7 @@ def local_path(block: str, tree: Path) -> str | None:
     target = block.removeprefix("-e").split(" ;")[0].strip().split(" @ ")[-1].strip()
     if target.startswith("file://"):
         path = Path(target.removeprefix("file://").split("#")[0].split(" ")[0])
-    elif target.startswith((".", "/")) or block.startswith("-e"):
+    elif target.startswith((".", "/")) or block.startswith("-e") or not re.search(r"[=@<>~!]", block):
         path = tree / target
     else:
         return None
