@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, insert
 
 from sluice.store.tables.evidence import AuditEvent
+from sluice.store.texts import storable
 
 
 def record_event(
@@ -19,4 +20,4 @@ def record_event(
 ) -> None:
     """Add one event in the transaction that did it."""
     row = {"actor": actor, "action": action, "subject_kind": kind, "subject_id": subject}
-    connection.execute(insert(AuditEvent).values(**row, run_id=run_id, detail=detail))
+    connection.execute(insert(AuditEvent).values(**row, run_id=run_id, detail=storable(detail)))

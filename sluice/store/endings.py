@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Update, and_, case, func, or_,
 from sluice.states import RunState, StageState
 from sluice.store.leases import clock
 from sluice.store.tables.runs import PipelineRun, StageRun
+from sluice.store.texts import storable_text
 
 OPEN = (RunState.QUEUED, RunState.RUNNING)
 LEASELESS_SECONDS = 60  # a running run without any lease counts as dead after this
@@ -30,7 +31,7 @@ def end_run(connection: Connection, query: Update, run_id: str, state: RunState,
     """End the run that `query` still finds open, and its open stages; return whether there was one."""
     values = {
         "state": state,
-        "reason": reason,
+        "reason": storable_text(reason),
         "exit_code": exit_code,
         "lease_until": None,
         "fence": PipelineRun.fence + 1,
@@ -42,7 +43,7 @@ def end_run(connection: Connection, query: Update, run_id: str, state: RunState,
         pending = StageRun.state == StageState.PENDING
         stages = {
             "state": case((pending, StageState.SKIPPED.value), else_=str(left)),
-            "reason": case((pending, NEVER_BEGUN), else_=reason),
+            "reason": case((pending, NEVER_BEGUN), else_=storable_text(reason)),
             "ended_at": func.greatest(StageRun.started_at, clock()),
         }
         open_stages = StageRun.state.in_((StageState.PENDING, StageState.RUNNING))

@@ -19,6 +19,7 @@ from sluice.store.projects import known_run, project_id
 from sluice.store.releases import register_release
 from sluice.store.tables.deployments import Deployment, DeploymentStep, Rollback
 from sluice.store.tables.environments import Environment
+from sluice.store.texts import storable_text
 
 STARTED = "started"
 Move = type[Deployment] | type[Rollback]
@@ -84,7 +85,7 @@ class Moves:
                 target=target,
                 from_digest=bad.digest if bad else None,
                 to_digest=to.digest if to else None,
-                reason=reason,
+                reason=storable_text(reason),
                 fence=lease.fence,
             )
             connection.execute(row)
@@ -108,7 +109,7 @@ class Moves:
         Raises:
             LeaseLostError: the lock was lost.
         """
-        self._finish(Deployment, lease, deployment_id, state, detail=detail)
+        self._finish(Deployment, lease, deployment_id, state, detail=storable_text(detail))
 
     def finish_rollback(
         self,
@@ -121,7 +122,7 @@ class Moves:
     ) -> None:
         """Close a rollback: `serving`, `failed`, `interrupted`; `validated`: the old release was seen to answer."""
         proof = {"validated": validated, "seconds_to_restore": seconds_to_restore}
-        self._finish(Rollback, lease, rollback_id, state, detail=detail, **proof)
+        self._finish(Rollback, lease, rollback_id, state, detail=storable_text(detail), **proof)
 
     @retry_database
     def mark_smoke(self, deployment_id: str, passed: bool) -> None:
@@ -153,7 +154,7 @@ class Moves:
             _confirm_open(connection, kind, move_id, lease)
             row = insert(DeploymentStep).values(
                 {owner: move_id, "ordinal": step.ordinal, "name": step.name, "status": step.status}
-                | {"detail": step.detail, "ended_at": ended}
+                | {"detail": storable_text(step.detail), "ended_at": ended}
             )
             written = row.on_conflict_do_update(
                 index_elements=[owner, "ordinal"],

@@ -19,6 +19,7 @@ from sluice.store.projects import known_run, project_id
 from sluice.store.tables.environments import Environment, EnvironmentLock, ReleaseFence
 from sluice.store.tables.releases import Release
 from sluice.store.tables.runs import Project
+from sluice.store.texts import storable_text
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Releases:
                 environment_id=place,
                 release_digest=release.digest,
                 project_id=owner,
-                reason=reason,
+                reason=storable_text(reason),
                 run_id=known_run(run),
             )
             renewed = {"reason": row.excluded.reason, "run_id": row.excluded.run_id, "fenced_at": clock()}
@@ -102,7 +103,7 @@ class Releases:
                     where=ReleaseFence.lifted_at.is_not(None),
                 )
             )
-            detail = {"environment": environment, "reason": reason}
+            detail = {"environment": environment, "reason": storable_text(reason)}
             record_event(connection, f"run {run}", "fence", "release", release.digest, **detail)
 
     def fenced(self, project: str, environment: str, digest: str) -> str | None:

@@ -19,6 +19,7 @@ from sluice.store.leases import LeaseLostError, clock, lease_end
 from sluice.store.projects import project_id
 from sluice.store.stages import Accepted, StageRuns, open_stage
 from sluice.store.tables.runs import PipelineRun, Project
+from sluice.store.texts import storable, storable_text
 
 __all__ = ["Accepted", "ActiveRun", "RunEndedError", "RunStore", "RunTakenError"]
 
@@ -79,11 +80,11 @@ class RunStore(StageRuns):
                 id=run_id,
                 project_id=project_id(connection, project, repository if kind == "pipeline" else None),
                 kind=kind,
-                repository=repository,
-                requested_ref=requested_ref,
+                repository=storable_text(repository),
+                requested_ref=storable_text(requested_ref),
                 trigger=str(trigger),
-                requested_by=requested_by,
-                request=dict(request or {}),
+                requested_by=storable_text(requested_by),
+                request=storable(dict(request or {})),
                 prefect_flow_run_id=prefect_flow_run_id,
             )
             connection.execute(row.on_conflict_do_nothing(index_elements=["id"]))
@@ -162,7 +163,7 @@ class RunStore(StageRuns):
     ) -> None:
         """Keep the plan and the configuration; the stages of the plan appear as `pending`."""
         with self.engine.begin() as connection:
-            connection.execute(open_run_row(run_id).values(plan=dict(plan), config=dict(config)))
+            connection.execute(open_run_row(run_id).values(plan=storable(dict(plan)), config=storable(dict(config))))
             for stage in stages:
                 open_stage(connection, run_id, stage)
 

@@ -13,6 +13,7 @@ from sluice.store.engine import retry_database
 from sluice.store.leases import clock
 from sluice.store.tables.releases import StageArtifact
 from sluice.store.tables.runs import PipelineRun, Project, StageKey, StageRun
+from sluice.store.texts import storable_text
 
 ORDER = {stage: place for place, stage in enumerate(StageName, start=1)}
 OPEN = (StageState.PENDING, StageState.RUNNING)
@@ -96,6 +97,10 @@ def open_stage(connection: Connection, run_id: str, stage: StageName) -> str:
 
 def close_stage(connection: Connection, stage_run_id: str, state: StageState, reason: str) -> bool:
     """End an open stage without a record; return False when it had already ended."""
-    values = {"state": str(state), "reason": reason, "ended_at": func.greatest(StageRun.started_at, clock())}
+    values = {
+        "state": str(state),
+        "reason": storable_text(reason),
+        "ended_at": func.greatest(StageRun.started_at, clock()),
+    }
     closing = update(StageRun).where(StageRun.id == stage_run_id, StageRun.state.in_(OPEN)).values(values)
     return connection.execute(closing).rowcount > 0

@@ -244,3 +244,10 @@ def test_nonsense_is_refused(engine: Engine, store: RunStore, statement: str, co
     store.start_stage(a_run(engine), StageName.TEST)
     with pytest.raises(IntegrityError, match=constraint):
         execute(engine, statement)
+
+
+def test_a_reason_that_postgres_cannot_hold_still_ends_the_run(engine: Engine, store: RunStore) -> None:
+    run_id = a_run(engine)
+    store.fail_stage(store.start_stage(run_id, StageName.TEST), StageState.ERRORED, "nul \0 half \udc80")
+    assert store.finish_run(run_id, RunState.ERRORED, "nul \0 half \udc80", 20)
+    assert one(engine, "SELECT reason FROM pipeline_runs") == "nul \ufffd half \ufffd"

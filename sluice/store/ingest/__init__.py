@@ -24,9 +24,10 @@ from sluice.store.ingest.entrance import StageEndedError, enter, producer_of
 from sluice.store.ingest.evidence import forget, write_checks, write_files, write_keys, write_quarantine, write_tools
 from sluice.store.ingest.figures import write_figures
 from sluice.store.ingest.lineage import write_edges
-from sluice.store.ingest.place import Place, storable
+from sluice.store.ingest.place import Place
 from sluice.store.leases import clock
 from sluice.store.tables.runs import StageRun
+from sluice.store.texts import storable
 
 __all__ = ["Ingest", "RowsRefusedError", "StageEndedError"]
 

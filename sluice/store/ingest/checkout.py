@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlalchemy.dialects.postgresql import insert
 
 from sluice.records.checkout import CheckoutRecord
-from sluice.store.ingest.place import Place, storable
+from sluice.store.ingest.place import Place
 from sluice.store.tables.source import ChangedFile, Commit
+from sluice.store.texts import storable
 
 
 def write(place: Place, record: CheckoutRecord) -> None:

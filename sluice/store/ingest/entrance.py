@@ -11,10 +11,11 @@ from sluice.errors import InfrastructureError, SluiceError
 from sluice.records.common import StageRecord
 from sluice.records.deploy import DeployRecord
 from sluice.states import StageName, StageState
-from sluice.store.ingest.place import Place, storable
+from sluice.store.ingest.place import Place
 from sluice.store.leases import LeaseLostError
 from sluice.store.stages import OPEN
 from sluice.store.tables.runs import PipelineRun, StageRun
+from sluice.store.texts import storable
 
 
 class StageEndedError(LeaseLostError):

@@ -12,10 +12,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sluice.keys import key_of, key_parts
 from sluice.records.checks import BoundaryReport
 from sluice.records.common import ArtifactRef, StageRecord
-from sluice.store.ingest.place import Place, storable
+from sluice.store.ingest.place import Place
 from sluice.store.tables.evidence import QualityCheck, Quarantine
 from sluice.store.tables.releases import Artifact, StageArtifact
 from sluice.store.tables.runs import StageKey, ToolUse
+from sluice.store.texts import storable
 
 NOTHING_CHECKED = "NOTHING_CHECKED"
 

@@ -8,13 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import sql
-from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, func, select
 
 from sluice.artifacts import ArtifactStore
 from sluice.states import StageName, StageState
 from sluice.store.tables.base import Base
 from sluice.store.tables.runs import StageRun
+from sluice.store.texts import storable
 
 GOOD = (StageState.PASSED, StageState.REUSED)
 
@@ -67,30 +67,6 @@ class Place:
     def _cursor(self) -> Any:
         driver: Any = self.connection.connection.driver_connection
         return driver.cursor()
-
-
-def storable(value: Any, *, wrap: bool = False) -> Any:
-    """Return `value` as Postgres can hold it: U+0000 and half characters become U+FFFD; `wrap` makes dicts JSON."""
-    if isinstance(value, str):
-        return storable_text(value)
-    if isinstance(value, dict):
-        clean = {storable_text(str(name)): storable(item) for name, item in value.items()}
-        return Jsonb(clean) if wrap else clean
-    if isinstance(value, list | tuple):
-        return [storable(item) for item in value]
-    return value
-
-
-def storable_text(text: str) -> str:
-    """Return text that Postgres and JSON can hold."""
-    if "\0" in text:
-        text = text.replace("\0", "\ufffd")
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:  # a surrogate without its other half
-            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def as_uuid(text: str | None) -> str | None:

@@ -67,7 +67,7 @@ def status_of(execution: TestExecution) -> str:
 
 
 def _row(place: Place, execution: TestExecution, execution_id: str, ordinal: int) -> dict[str, Any]:
-    coverage = execution.coverage
+    cell = execution.cell
     return {
         "id": execution_id,
         "project_id": place.project_id,
@@ -75,11 +75,11 @@ def _row(place: Place, execution: TestExecution, execution_id: str, ordinal: int
         "ordinal": ordinal,
         "framework_name": execution.framework,
         "framework_version": execution.framework_version,
-        "cell": execution.cell.label,
-        "python": execution.cell.python,
-        "shard": execution.cell.shard,
-        "shards": execution.cell.shards,
-        "variables": dict(execution.cell.env),
+        "cell": cell.label,
+        "python": cell.python,
+        "shard": cell.shard,
+        "shards": cell.shards,
+        "variables": dict(cell.env),
         "environment": dict(execution.environment),
         "command": list(execution.command),
         "status": status_of(execution),
@@ -91,6 +91,14 @@ def _row(place: Place, execution: TestExecution, execution_id: str, ordinal: int
         "case_seconds": execution.case_seconds,
         "cpu_seconds": execution.cpu_seconds,
         "peak_memory_bytes": execution.peak_memory_bytes,
+        **_counts(execution),
+    }
+
+
+def _counts(execution: TestExecution) -> dict[str, Any]:
+    files = {"report": execution.report, "cases": execution.cases, "log": execution.log}
+    covered = ("lines_valid", "lines_covered", "branches_valid", "branches_covered")
+    return {
         "total_tests": execution.total,
         "passed_tests": execution.passed,
         "failed_tests": execution.failed,
@@ -99,13 +107,8 @@ def _row(place: Place, execution: TestExecution, execution_id: str, ordinal: int
         "xfailed_tests": execution.xfailed,
         "xpassed_tests": execution.xpassed,
         "collected_tests": execution.collected,
-        "lines_valid": coverage.lines_valid if coverage else None,
-        "lines_covered": coverage.lines_covered if coverage else None,
-        "branches_valid": coverage.branches_valid if coverage else None,
-        "branches_covered": coverage.branches_covered if coverage else None,
-        "report_sha256": execution.report.sha256 if execution.report else None,
-        "cases_sha256": execution.cases.sha256 if execution.cases else None,
-        "log_sha256": execution.log.sha256 if execution.log else None,
+        **{name: getattr(execution.coverage, name, None) for name in covered},
+        **{f"{name}_sha256": ref.sha256 if ref else None for name, ref in files.items()},
     }
 
 
