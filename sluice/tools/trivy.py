@@ -45,6 +45,8 @@ CONFIGURATION = re.compile(
     r"(?<!^sluice)\.(ya?ml|json|tf|tfvars|tfplan|tgz|gz|tar|template)$|dockerfile|containerfile", re.IGNORECASE
 )
 QUIET = ("--skip-version-check", "--disable-telemetry", "--no-progress", "--config=", "--ignorefile=")
+# Trivy spends a third of a short scan collecting the garbage of its rules: 1.5 s of CPU become 1.1 s.
+FEWER_COLLECTIONS = {"GOGC": "400", "GOMEMLIMIT": "1GiB"}
 OFFLINE = ("--skip-check-update", "--skip-db-update", "--skip-java-db-update", "--offline-scan", "--secret-config=")
 
 
@@ -99,7 +101,7 @@ def _run(job: Job, kinds: Sequence[str], database: Database) -> Completed:
     words += ["--cache-dir", database.cache, "--timeout", f"{job.timeout:.0f}s"]
     words += ["--output", job.scratch / REPORT, "."]
     job.log(f"$ cd {job.root} && {shlex.join(map(str, words))}")
-    environment = clean_environment("TRIVY_", keep=KEPT_VARIABLES)
+    environment = clean_environment("TRIVY_", keep=KEPT_VARIABLES) | FEWER_COLLECTIONS
     done = command.run(words, cwd=job.root, env=environment, timeout=job.timeout, accept=None)
     for line in done.errors.splitlines():
         if WORTH_LOGGING.search(line) and EXPECTED not in line:
