@@ -9,9 +9,13 @@ from prefect.client.schemas.objects import State
 
 from flows.run import Run, end_flow, open_run
 from flows.stage import ROLLBACK
+from sluice.config.model import Config
+from sluice.database import database
+from sluice.errors import UsageError
 from sluice.records.deploy import RollbackRequest
 from sluice.records.request import RollbackOrder
 from sluice.stages.deploy import hold, open_world
+from sluice.store.declarations import last_declared
 
 
 @flow(name="rollback")
@@ -24,16 +28,33 @@ def go_back(order: RollbackOrder) -> None:
     """Run the rollback stage as a run of its own."""
     with open_run(Run.of_rollback(order)) as run:
         world = open_world()
-        declared = run.declared(order.environment)
+        config = declared(order)
+        declaration = config.environments[order.environment]
         request = RollbackRequest(
             environment=order.environment,
-            declaration=declared.declaration,
-            service=declared.service,
-            smoke=declared.smoke,
+            declaration=declaration,
+            service=config.service,
+            smoke=declaration.smoke or config.smoke,
             bad=None,
             to_digest=order.to_digest,
             reason=order.reason,
             requested_by=order.requested_by,
         )
         with hold(world, run.project, order.environment, run.id, run.log):
-            run.through(ROLLBACK, request, replicas=declared.declaration.replicas)
+            run.through(ROLLBACK, request, replicas=declaration.replicas)
+
+
+def declared(order: RollbackOrder) -> Config:
+    """Return the newest configuration that declares the environment.
+
+    Raises:
+        UsageError: `ENVIRONMENT_UNKNOWN`: no run of this project ever declared it.
+    """
+    found = last_declared(database(), order.project, order.environment)
+    if found is None:
+        raise UsageError(
+            f"project {order.project} has no environment {order.environment}",
+            code="ENVIRONMENT_UNKNOWN",
+            next_step="`sluice runs` lists projects; an environment is known once a run has read its sluice.yaml.",
+        )
+    return Config.model_validate(found, by_name=True)

@@ -144,7 +144,10 @@ class Run:
     ) -> None:
         attempt = Attempt(stage_run_id=self._attempts[stage.name], run_id=self.id)
         held_against = BoundaryFacts(run_id=self.id, now=now(), **facts)
-        outcome(boundary(record, self.context(stage), attempt, held_against, cells, return_state=True))
+        state: State[Any] = boundary(  # type: ignore[assignment]  # the overloads of Prefect see a coroutine
+            record, self.context(stage), attempt, held_against, cells, return_state=True
+        )
+        outcome(state)
 
 
 @contextmanager

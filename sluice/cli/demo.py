@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
+import httpx
 import typer
+from rich.box import SIMPLE
 from rich.panel import Panel
 from rich.table import Table
 
@@ -73,19 +77,60 @@ def _play(number: int, act: Act, repository: Path) -> Ending:
     act.change(repository)
     _git(repository, "add", "--all")
     _git(repository, *AUTHOR, "commit", "--quiet", "--allow-empty", "--message", act.title)
-    request = PipelineRequest(repository=str(repository), ref="main", trigger=Trigger.CLI, requested_by="demo")
-    exit_code = start_and_follow(request)
-    return Ending(act, exit_code, Reader(database()).resolve_run(request.run_id))
+    run_id = str(uuid4())
+    request = PipelineRequest(
+        repository=str(repository), ref="main", trigger=Trigger.CLI, requested_by="demo", run_id=run_id
+    )
+    with Visitor(_staging()) as visitor:
+        exit_code = start_and_follow(request)
+    if visitor.asked:
+        out.print(f"  meanwhile: {visitor.asked} requests to staging, {visitor.failed} failed", style="dim")
+    return Ending(act, exit_code, Reader(database()).resolve_run(run_id))
+
+
+def _staging() -> str | None:
+    """Return the greeting's address in staging, once something was deployed there."""
+    places = [each for each in Reader(database()).environments("greeter") if each.environment == "staging"]
+    return f"http://127.0.0.1:{places[0].port}/greet?name=visitor" if places and places[0].port else None
+
+
+class Visitor:
+    """Somebody who uses staging all the time, ten times a second."""
+
+    def __init__(self, address: str | None) -> None:
+        self.asked = self.failed = 0
+        self._address = address
+        self._gone = threading.Event()
+        self._thread = threading.Thread(target=self._visit, daemon=True)
+
+    def __enter__(self) -> Visitor:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._gone.set()
+        self._thread.join()
+
+    def _visit(self) -> None:
+        if self._address is None:
+            return
+        with httpx.Client(trust_env=False, timeout=5.0) as client:
+            while not self._gone.wait(0.1):
+                self.asked += 1
+                try:
+                    self.failed += client.get(self._address).status_code != 200
+                except httpx.HTTPError:
+                    self.failed += 1
 
 
 def _curtain(endings: list[Ending], took: float) -> None:
-    table = Table(title="The four runs", title_justify="left", header_style="bold")
-    for name in ("run", "commit", "ended", "exit", "took", "why"):
-        table.add_column(name, overflow="fold" if name == "why" else "ellipsis")
+    table = Table(title="The four runs", title_justify="left", header_style="bold", box=SIMPLE)
+    for name in ("run", "commit", "ended", "exit", "took", "by"):
+        table.add_column(name, no_wrap=name != "commit")
     for ending in endings:
         sign, colour = mark(ending.view.state)
         state = f"[{colour}]{sign} {ending.view.state}[/]"
-        why = (ending.view.reason or "every boundary accepted").splitlines()[0][:110]
+        why = ":".join(ending.view.reason.split(":")[:2])[:24] if ending.view.reason else ""
         row = (ending.view.id[:8], ending.act.title, state, str(ending.exit_code), seconds(ending.view.seconds), why)
         table.add_row(*row)
     out.print()
@@ -128,29 +173,47 @@ def _readme_only(repository: Path) -> None:
 
 
 def _breaks_at_run_time(repository: Path) -> None:
-    """Break what no test looks at: the greeting answers 500 once it is deployed, and only then."""
-    server = next((repository / "src").rglob("server.py"))
-    text = server.read_text()
-    marker = "def greeting("
-    if marker not in text:
-        raise InfrastructureError("the example service has changed", code="EXAMPLE_CHANGED", found=server)
-    server.write_text(text)
+    """Read a variable that no environment declares: no test notices, every deployed greeting fails."""
+    _replace(repository / SERVICE, ("import html\n", "import html\nimport os\n"), (GREETING, GREETING + BROKEN))
 
 
 def _collects_nothing(repository: Path) -> None:
-    """Make the test command deselect everything and swallow the exit code."""
-    config = repository / "sluice.yaml"
-    config.write_text(config.read_text())
+    """Mend the service; and make the test command deselect every test and swallow the exit code."""
+    _replace(repository / SERVICE, ("import html\nimport os\n", "import html\n"), (GREETING + BROKEN, GREETING))
+    _replace(repository / "sluice.yaml", ("  frameworks: [pytest]\n", LYING_TESTS))
 
 
+def _replace(path: Path, *changes: tuple[str, str]) -> None:
+    text = path.read_text()
+    for old, new in changes:
+        if text.count(old) != 1:
+            raise InfrastructureError("the example service is not the one that the demo knows", where=str(path))
+        text = text.replace(old, new)
+    path.write_text(text)
+
+
+SERVICE = "src/greeter/answers.py"
+GREETING = "def _greeting(query: Mapping[str, list[str]]) -> Answer:\n"
+BROKEN = """    if "GREETER_ENVIRONMENT" in os.environ:
+        os.environ["GREETER_MOTTO"]
+"""
+LYING_TESTS = """  frameworks: [command]
+  command: [sh, -c, "python -m pytest -k matches_nothing --junitxml=reports/junit.xml || true"]
+  report: reports/junit.xml
+"""
 ACTS = (
-    Act("A good commit", "Seven stages on real parts; staging serves it at the end.", _good, Exit.GREEN),
+    Act("A good commit", "Every stage on real parts; at the end staging serves it.", _good, Exit.GREEN),
     Act("A commit that changes only the README", "Nothing that counts has changed.", _readme_only, Exit.GREEN),
     Act(
         "A commit that breaks when it runs",
-        "Green tests, and a service that fails.",
+        "Its tests are green: only where it is deployed does it read a variable that nobody set.",
         _breaks_at_run_time,
         Exit.ROLLED_BACK,
     ),
-    Act("A commit that tests nothing", "The test command exits 0.", _collects_nothing, Exit.CONTRACT_REJECTED),
+    Act(
+        "A commit that tests nothing",
+        "Its test command deselects every test, writes a report, and exits 0.",
+        _collects_nothing,
+        Exit.CONTRACT_REJECTED,
+    ),
 )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -94,13 +92,3 @@ def _table(run: RunView, spinners: dict[str, Spinner]) -> RenderableType:
             text.append("\n" + line, "red")
         grid.add_row(first, stage.stage, Text(str(stage.state), colour), seconds(stage.seconds), text)
     return Group(grid)
-
-
-@contextlib.contextmanager
-def cancelling(cancel: Callable[[], None]) -> Iterator[None]:
-    """Turn the first Ctrl-C in the block into a call of `cancel`; a second one leaves at once."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        out.print(escape("\nStopping the run; its clean-up takes a moment (Ctrl-C again: leave it to the services) …"))
-        cancel()

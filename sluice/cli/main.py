@@ -13,7 +13,7 @@ import typer
 from sluice import __version__
 from sluice.errors import Exit, SluiceError
 
-GROUPS = ("services", "configuration", "runs", "demo")
+GROUPS = ("runs", "report", "configuration", "services", "demo")
 
 app = typer.Typer(
     name="sluice",
@@ -64,7 +64,7 @@ def run(words: list[str]) -> int:
         return int(Exit.CANCELLED)
     except BrokenPipeError:
         return int(Exit.GREEN)  # the reader of a pipe went away, as `head` does
-    except Exception:  # broad: the last place where a bug can be told with what is needed to mend it
+    except Exception:  # noqa: BLE001 - broad: the last place where a bug can be told with what is needed to mend it
         _tell_bug()
         return int(Exit.BUG)
     return result if isinstance(result, int) else int(Exit.GREEN)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import getpass
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import typer
 from rich.markup import escape
 
-from sluice.cli.follow import cancelling, follow
+from sluice.cli.follow import follow
 from sluice.cli.report import show_end
 from sluice.cli.screen import err, mark, out, seconds
+from sluice.cli.watch import Watch
 from sluice.database import database
 from sluice.errors import Exit, UsageError
 from sluice.records.request import PipelineRequest, RollbackOrder, Trigger
@@ -21,6 +23,7 @@ from sluice.services.lifecycle import ensure_up
 from sluice.settings import Settings
 from sluice.states import RunState
 from sluice.store.read import Reader, RunView
+from sluice.store.runs import RunStore
 from sluice.tools import git
 from sluice.tools.prefect_api import PrefectApi
 
@@ -81,31 +84,40 @@ def _warn_uncommitted(path: Path) -> None:
 def start_and_follow(request: PipelineRequest, *, wait: bool = True) -> int:
     """Ask Prefect for a pipeline run, follow it, show its end; return the exit code."""
     name = f"{Path(request.repository).name.removesuffix('.git')} {request.ref}"
-    parameters = {"request": request.model_dump(mode="json")}
-    return _start(PIPELINE, name, parameters, request.run_id, wait)
+    return _start(PIPELINE, name, {"request": request.model_dump(mode="json")}, request.row(), request.run_id, wait)
 
 
-def _start(deployment: str, name: str, parameters: Mapping[str, object], run_id: str, wait: bool) -> int:
+def _start(
+    deployment: str,
+    name: str,
+    parameters: Mapping[str, object],
+    row: Mapping[str, Any],
+    run_id: str | None,
+    wait: bool,
+) -> int:
+    assert run_id is not None, "the command line names its runs, to follow them"
     settings = Settings()
     ensure_up(settings, lambda line: err.print(escape(line), style="dim"))
     api = PrefectApi(load(settings))
+    RunStore(database()).open_run(run_id, **row)
     flow_run_id = api.create_flow_run(deployment, parameters, name=name, idempotency_key=run_id)
     if not wait:
         out.print(f"run {run_id[:8]} · {api.flow_run_url(flow_run_id)}")
         return int(Exit.GREEN)
-    reader = Reader(database())
-    with cancelling(lambda: api.cancel(flow_run_id)):
-        return _end(follow(lambda: _view(reader, api, run_id, flow_run_id), waiting=f"run {run_id[:8]} · {name}"), api)
-    return _end(follow(lambda: _view(reader, api, run_id, flow_run_id), waiting="stopping"), api)
-
-
-def _view(reader: Reader, api: PrefectApi, run_id: str, flow_run_id: str) -> RunView | None:
-    return reader.run_view(run_id)
-
-
-def _end(view: RunView, api: PrefectApi) -> int:
-    show_end(view, api)
+    watch = Watch(api, run_id, flow_run_id)
+    view = _followed(watch, f"run {run_id[:8]} · {name}")
+    show_end(view)
     return view.exit_code if view.exit_code is not None else int(Exit.INFRASTRUCTURE)
+
+
+def _followed(watch: Watch, waiting: str) -> RunView:
+    """Follow to the end; the first Ctrl-C stops the run and goes on watching, a second one leaves."""
+    try:
+        return follow(watch, waiting=waiting)
+    except KeyboardInterrupt:
+        err.print("\nStopping the run; it cleans up after itself (Ctrl-C again: leave it to the services) …")
+        watch.cancel()
+        return follow(watch, waiting="stopping …")
 
 
 def rollback(
@@ -129,8 +141,8 @@ def rollback(
         requested_by=getpass.getuser(),
         run_id=str(uuid4()),
     )
-    parameters: dict[str, object] = {"order": order.model_dump(mode="json")}
-    return _start(ROLLBACK, f"rollback {order.project} {environment}", parameters, order.run_id, wait=True)
+    name = f"rollback {order.project} {environment}"
+    return _start(ROLLBACK, name, {"order": order.model_dump(mode="json")}, order.row(), order.run_id, wait=True)
 
 
 def _project_of(environment: str) -> str:
@@ -150,7 +162,9 @@ def cancel(run_id: str = typer.Argument("latest", help="Run, or the beginning of
     view = Reader(database()).resolve_run(run_id)
     if RunState(view.state).terminal:
         raise UsageError(f"run {view.id[:8]} has already ended ({view.state})", code="RUN_ENDED")
-    PrefectApi(load(Settings())).cancel(view.prefect_flow_run_id)
+    RunStore(database()).request_cancel(view.id, getpass.getuser())
+    if view.prefect_flow_run_id is not None:
+        PrefectApi(load(Settings())).cancel(view.prefect_flow_run_id)
     out.print(f"run {view.id[:8]} is being stopped")
     return int(Exit.GREEN)
 

@@ -1,0 +1,67 @@
+"""A run as the command line watches it: our rows are the truth, Prefect tells when nobody is left to write them."""
+
+from __future__ import annotations
+
+import time
+
+from sluice.database import database
+from sluice.errors import Exit, SluiceError
+from sluice.states import RunState
+from sluice.store.read import Reader, RunView
+from sluice.store.runs import RunStore
+from sluice.tools.prefect_api import FlowRun, PrefectApi
+
+ASK_PREFECT_SECONDS = 2.0
+GRACE_SECONDS = 6.0  # a flow that ends writes its row before Prefect hears of it; a dead one never does
+
+ENDINGS = {
+    "CANCELLED": (RunState.CANCELLED, Exit.CANCELLED, "CANCELLED: the run was stopped"),
+    "CRASHED": (RunState.LOST, Exit.INFRASTRUCTURE, "WORKER_LOST: the process that worked on the run died"),
+    "FAILED": (RunState.ERRORED, Exit.INFRASTRUCTURE, "FLOW_FAILED: the flow failed before it could say why"),
+    "COMPLETED": (RunState.ERRORED, Exit.INFRASTRUCTURE, "FLOW_FAILED: the flow ended without a result"),
+}
+
+
+class Watch:
+    """Returns the run's view at each call; ends the row of a run whose flow is dead."""
+
+    def __init__(self, api: PrefectApi, run_id: str, flow_run_id: str) -> None:
+        self._api = api
+        self._reader = Reader(database())
+        self._run_id = run_id
+        self._flow_run_id = flow_run_id
+        self._asked = time.monotonic()
+        self._dead_since: float | None = None
+
+    def __call__(self) -> RunView | None:
+        """Return the run as it stands."""
+        view = self._reader.run_view(self._run_id)
+        if view is not None and RunState(view.state).terminal:
+            return view
+        if time.monotonic() - self._asked > ASK_PREFECT_SECONDS:
+            self._asked = time.monotonic()
+            self._settle()
+        return view
+
+    def cancel(self) -> None:
+        """Ask for the run's end: Prefect stops its process, which cleans up after itself."""
+        self._api.cancel(self._flow_run_id)
+
+    def _settle(self) -> None:
+        flow = self._flow()
+        if flow is None or not flow.ended:
+            self._dead_since = None
+            return
+        self._dead_since = self._dead_since or time.monotonic()
+        if time.monotonic() - self._dead_since < GRACE_SECONDS and flow.state_type != "CANCELLED":
+            return
+        state, exit_code, reason = ENDINGS[flow.state_type or "FAILED"]
+        RunStore(database()).finish_run(self._run_id, state, f"{reason}. {flow.message}".strip(), int(exit_code))
+
+    def _flow(self) -> FlowRun | None:
+        try:
+            return self._api.flow_run(self._flow_run_id)
+        except SluiceError as error:
+            if error.transient:
+                return None  # the server is away for a moment; the rows go on telling
+            raise
