@@ -245,6 +245,8 @@ files={conf}/*.conf
 class City:
     """One environment on real parts: its world, and the moves of pipeline runs in it."""
 
+    replicas = 2
+
     def __init__(self, root: Path, socket_path: Path, admin: str, database: str) -> None:
         self.home = Home(root / "home").make()
         self.database = database
@@ -284,7 +286,10 @@ class City:
 
     def deploy(self, release: Release, **declared: Any) -> DeployRecord:
         with self.place() as place:
-            return deploy(request(release, **declared), place, self.world)
+            return deploy(self.request(release, **declared), place, self.world)
+
+    def request(self, release: Release, **declared: Any) -> DeployRequest:
+        return request(release, **{"replicas": self.replicas, **declared})
 
     def store(self, release: Release) -> Release:
         """Put a bundle into the artifact store; return the release that names it."""
@@ -295,14 +300,14 @@ class City:
     def release(self, release: Release, **declared: Any) -> DeployRecord:
         """Deploy, accept its smoke test and let it take over, as a green run does."""
         with self.place() as place, self.hold(place):
-            record = deploy(request(release, **declared), place, self.world)
+            record = deploy(self.request(release, **declared), place, self.world)
             self.journal.mark_smoke(record.deployment_id, True)
             return finish(record, place, self.world)
 
     def rollback(self, bad: Release | None = None, to: str | None = None, broken: bool = False) -> RollbackRecord:
         asked = RollbackRequest(
             environment="staging",
-            declaration=declaration(),
+            declaration=declaration(replicas=self.replicas),
             bad=bad,
             to_digest=to,
             reason="smoke failed",
@@ -324,6 +329,10 @@ class City:
             for (digest,) in rows(self.engine, "SELECT release_digest FROM release_fences WHERE lifted_at IS NULL")
         }
 
+    def forget_fences(self) -> None:
+        for digest in self.fences():
+            self.journal.unfence("greeter", "staging", digest, "test")
+
     def steps(self) -> list[tuple[Any, ...]]:
         """Names and states of all steps, oldest first."""
         return rows(self.engine, "SELECT name, status FROM deployment_steps ORDER BY id")
@@ -332,14 +341,16 @@ class City:
         """Name of the release that the users get; fails when it is not exactly one, or anything else is left."""
         (replicas,) = self.target.sets("greeter", "staging")
         seen = self.target.observe(replicas)
-        assert [(each.release_digest, each.healthy) for each in seen] == [(replicas.release.digest, True)] * 2
+        assert [(each.release_digest, each.healthy) for each in seen] == [
+            (replicas.release.digest, True)
+        ] * self.replicas
         assert self.groups() == [replicas.group]
-        assert sorted(self.caddy.upstreams("greeter.staging")) == sorted(replicas.addresses)
-        candidate = self.caddy.upstreams("greeter.staging.candidate")
-        assert sorted(candidate) in ([], sorted(replicas.addresses))
+        site = self.world.site("greeter", "staging", self.lines.append)
+        assert self.caddy.answered_by(site.route, "/healthz") == tuple(sorted(replicas.addresses))
+        assert site.candidate_route.upstreams() in ((), tuple(sorted(replicas.addresses)))
         tag = self.target._tag
         groups = {path.name for path in Path("/sys/fs/cgroup/memory/sluice").glob(f"{tag}-*")}
-        assert groups in (set(), {f"{tag}-{replicas.program(number)}" for number in (1, 2)})
+        assert groups in (set(), {f"{tag}-{replicas.program(number)}" for number in range(1, self.replicas + 1)})
         status, name = get(self.url)
         assert (status, replicas.release.version.partition("+")[0]) == (200, name)
         return name
@@ -351,8 +362,7 @@ class City:
     def clear(self) -> None:
         for replicas in self.target.sets("greeter", "staging"):
             self.target.remove(replicas)
-        for name in ("greeter.staging", "greeter.staging.candidate"):
-            self.caddy.remove(name)
+        self.caddy.remove(["greeter.staging", "greeter.staging.candidate"])
 
 
 def declaration(**declared: Any) -> Environment:

@@ -69,7 +69,7 @@ def finish(record: DeployRecord, place: Workplace, world: DeployWorld) -> Deploy
         steps = mine.steps(record.deployment_id, first=len(record.steps) + 1)
         try:
             seen = take_over(mine.site, steps, new)
-            running = mine.site.running_digests(seen)
+            running = mine.site.running_digests(seen, mine.site.route, new.service.health)
         except BaseException as error:
             if not mine.took_over(record.deployment_id):
                 mine.end_quietly(record.deployment_id, "failed", str(error) or type(error).__name__)
@@ -98,7 +98,8 @@ def _still_serving(
     mine.site.log(f"{kept.release.digest[:19]} already serves {mine.site.address}; verified")
     detail = f"{len(seen)} replicas of it already serve"
     step = Step(ordinal=1, name="verify", status=DONE, started_at=started, ended_at=now(), detail=detail)
-    return _record(mine, kept, serving, seen, started).model_copy(update={"changed": False, "steps": (step,)})
+    running = mine.site.running_digests(seen, mine.site.route, serving.service.health)
+    return _record(mine, kept, serving, seen, running, started).model_copy(update={"changed": False, "steps": (step,)})
 
 
 def _candidate(mine: Turn, kept: Kept, secrets: dict[str, str], started: datetime) -> DeployRecord:
@@ -110,29 +111,34 @@ def _candidate(mine: Turn, kept: Kept, secrets: dict[str, str], started: datetim
     try:
         new = bring_up(mine.world, site, steps, kept, deployment_id, secrets)
         with steps.step("candidate") as note:
-            route = site.candidate_route(kept.service)
-            site.caddy.point(route, new.addresses)
+            route = site.show(new)
             site.keep(kept)
             note.detail = route.address
         with steps.step("verify") as note:
             seen = site.target.observe(new)
-            running = site.running_digests(seen, candidate=True)
+            running = site.running_digests(seen, route, new.service.health)
             note.detail = f"{sum(replica.healthy for replica in seen)} of {len(seen)} healthy"
     except BaseException as error:
         mine.end_quietly(deployment_id, "failed", str(error) or type(error).__name__)
         give_up(mine, error)
         raise
-    return _record(mine, kept, new, seen, started).model_copy(
+    return _record(mine, kept, new, seen, running, started).model_copy(
         update={
             "previous": previous,
             "candidate_address": route.address,
-            "running_digests": running,
             "steps": tuple(steps.finished),
         }
     )
 
 
-def _record(mine: Turn, kept: Kept, replicas: ReplicaSet, seen: tuple[Replica, ...], started: datetime) -> DeployRecord:
+def _record(
+    mine: Turn,
+    kept: Kept,
+    replicas: ReplicaSet,
+    seen: tuple[Replica, ...],
+    running: tuple[str, ...],
+    started: datetime,
+) -> DeployRecord:
     return DeployRecord(
         run_id=mine.run_id,
         started_at=started,
@@ -144,7 +150,7 @@ def _record(mine: Turn, kept: Kept, replicas: ReplicaSet, seen: tuple[Replica, .
         release=kept.release,
         previous=None,
         changed=True,
-        running_digests=mine.site.running_digests(seen),
+        running_digests=running,
         replicas_declared=kept.declaration.replicas,
         replicas=seen,
         address=mine.site.address,

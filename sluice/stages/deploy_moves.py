@@ -107,7 +107,7 @@ def confirm(site: Site, new: ReplicaSet) -> tuple[Replica, ...]:
         DeployFailedError: `RUNNING_DIGEST`, `NOT_SERVING`.
     """
     seen = site.target.observe(new)
-    digests = site.running_digests(seen)
+    digests = site.running_digests(seen, site.route, new.service.health)
     if digests != (new.release.digest,):
         raise DeployFailedError(
             "what runs is not the release that was asked for",
@@ -140,6 +140,6 @@ def leave(site: Site, steps: Steps, old: ReplicaSet) -> None:
 
 def _drain(site: Site, old: ReplicaSet) -> int:
     deadline = time.monotonic() + old.service.drain_timeout
-    while (left := site.caddy.open_requests(old.addresses)) and time.monotonic() < deadline:
+    while (left := site.target.open_requests(old)) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     return left

@@ -112,8 +112,7 @@ def heal(mine: Turn) -> Release | None:
     site = mine.site
     serving = site.serving()
     if serving is not None and _comes_back(site, serving):
-        if sorted(site.caddy.upstreams(site.name)) != sorted(serving.addresses):
-            site.send_to(serving)
+        site.caddy.ensure([site.route])
         return serving.release
     good = mine.world.journal.last_good_release(site.project, site.environment)
     digest = good.digest if good else (serving.release.digest if serving else None)

@@ -54,49 +54,55 @@ class Site:
         """URL of the environment for its users."""
         return f"http://127.0.0.1:{self.port}"
 
-    def route(self, service: Service) -> Route:
-        """Return the users' route."""
-        return Route(self.name, self.port, service.health, service.drain_timeout)
+    @property
+    def route(self) -> Route:
+        """The users' route."""
+        return Route(self.name, self.port, self.folder / "route")
 
-    def candidate_route(self, service: Service) -> Route:
-        """Return the candidate's route; its port stays the same as long as the proxy knows it."""
+    @property
+    def candidate_route(self) -> Route:
+        """The candidate's route; its port stays the same as long as the proxy knows it."""
         name = f"{self.name}.candidate"
         port = self.caddy.port(name) or free_ports(1, {self.port})[0]
-        return Route(name, port, service.health, service.drain_timeout)
+        return Route(name, port, self.folder / "candidate")
 
     def sets(self) -> tuple[ReplicaSet, ...]:
         """Return all sets of replicas, oldest first."""
         return self.target.sets(self.project, self.environment)
 
     def serving(self) -> ReplicaSet | None:
-        """Return the set that gets the users' requests; when the proxy lost its routes, the one that got them last."""
-        upstreams = set(self.caddy.upstreams(self.name))
-        sets = self.sets()
-        routed = [each for each in sets if upstreams & set(each.addresses)]
-        if routed:
-            return routed[-1]
-        return next((each for each in sets if each.group == self._last_serving()), None)
+        """Return the set that gets the users' requests."""
+        upstreams = set(self.route.upstreams())
+        return next((each for each in reversed(self.sets()) if upstreams & set(each.addresses)), None)
 
     def set_of(self, deployment_id: str) -> ReplicaSet | None:
         """Return the newest set that this deployment started."""
         return next((each for each in reversed(self.sets()) if each.deployment_id == deployment_id), None)
 
     def send_to(self, replicas: ReplicaSet) -> None:
-        """Send the users' requests to `replicas`, and remember it for the day the proxy forgets."""
-        self.caddy.point(self.route(replicas.service), replicas.addresses)
-        write_private(self.folder / "serving", replicas.group)
+        """Send the users' requests to `replicas`."""
+        self.caddy.ensure([self.route])
+        self.route.point(replicas.addresses)
 
-    def running_digests(self, seen: Sequence[Replica], *, candidate: bool = False) -> tuple[str, ...]:
-        """Return the distinct digests behind the users' route, or the candidate's; `unknown` for what is not ours."""
+    def show(self, replicas: ReplicaSet) -> Route:
+        """Send the requests of the candidate's route to `replicas`, and return the route."""
+        candidate = self.candidate_route
+        candidate.point(replicas.addresses)
+        self.caddy.ensure([self.route, candidate])
+        return candidate
+
+    def running_digests(self, seen: Sequence[Replica], route: Route, path: str) -> tuple[str, ...]:
+        """Return the distinct digests that answer on `route`, `unknown` for whatever is none of the replicas seen."""
+        if not route.upstreams():
+            return ()
         by_address = {replica.address: replica.release_digest or "unknown" for replica in seen}
-        upstreams = self.caddy.upstreams(f"{self.name}.candidate" if candidate else self.name)
-        return tuple(sorted({by_address.get(address, "unknown") for address in upstreams}))
+        return tuple(sorted({by_address.get(each, "unknown") for each in self.caddy.answered_by(route, path)}))
 
     def withdraw(self, replicas: ReplicaSet) -> None:
         """Take a set that does not serve off the candidate's route and remove it."""
-        candidate = f"{self.name}.candidate"
-        if set(self.caddy.upstreams(candidate)) & set(replicas.addresses):
-            self.caddy.remove(candidate)
+        candidate = Route(f"{self.name}.candidate", 0, self.folder / "candidate")
+        if set(candidate.upstreams()) & set(replicas.addresses):
+            candidate.close()
         self.target.remove(replicas)
 
     def keep(self, kept: Kept) -> None:
@@ -118,9 +124,3 @@ class Site:
 
     def _kept(self, digest: str) -> Path:
         return self.folder / "kept" / f"{digest.removeprefix('sha256:')}.json"
-
-    def _last_serving(self) -> str:
-        try:
-            return (self.folder / "serving").read_text()
-        except OSError:
-            return ""

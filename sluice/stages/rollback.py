@@ -152,7 +152,7 @@ def _record(
         target_smoke_passed=choice.smoke_passed,
         target_present=choice.present,
         fenced=outcome.fenced,
-        running_digests=mine.site.running_digests(seen),
+        running_digests=mine.site.running_digests(seen, mine.site.route, serving.service.health) if serving else (),
         replicas_declared=choice.target.declaration.replicas if choice.target else request.declaration.replicas,
         replicas=seen,
         address=mine.site.address,

@@ -135,6 +135,9 @@ class Target(Protocol):
     def observe(self, replicas: ReplicaSet) -> tuple[Replica, ...]:
         """Return the replicas as they are now: pid, release and limits are read from the running process."""
 
+    def open_requests(self, replicas: ReplicaSet) -> int:
+        """Return how many requests the replicas are at work on."""
+
     def sets(self, project: str, environment: str) -> tuple[ReplicaSet, ...]:
         """Return every set that this environment has, half-made ones included, oldest first."""
 

@@ -30,10 +30,18 @@ from sluice.targets.base import (
 )
 from sluice.targets.files import write_private
 from sluice.targets.ports import free_ports, is_free
-from sluice.targets.replica import answers, command_of, configuration_of, environment_of, listens, release_digest
+from sluice.targets.replica import (
+    answers,
+    command_of,
+    configuration_of,
+    connections,
+    environment_of,
+    listens,
+    release_digest,
+)
 from sluice.tools.supervisor import ServiceProgram
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05
 AWAKE_SECONDS = 0.03
 TAIL_LINES = 15
 TAIL_BYTES = 16 * 1024
@@ -69,21 +77,29 @@ class ProcessTarget:
         """Return the replicas once each answers 200 on the health path; see :class:`Target` for errors."""
         deadline = time.monotonic() + replicas.service.start_timeout
         while True:
-            states = self._states(replicas)
-            self._refuse_ended(replicas, states)
-            seen = self.observe(replicas)
-            if all(replica.healthy for replica in seen):
+            self._refuse_ended(replicas, self._states(replicas))
+            quiet = any(answers(port, replicas.service.health) for port in replicas.ports)
+            seen = () if quiet else self.observe(replicas)
+            if seen and all(replica.healthy for replica in seen):
                 return seen
             if time.monotonic() > deadline:
-                raise self._never_healthy(replicas, seen)
+                raise self._never_healthy(replicas, self.observe(replicas))
             time.sleep(POLL_SECONDS)
 
     def observe(self, replicas: ReplicaSet) -> tuple[Replica, ...]:
         """Return the replicas as they are now, each read from its process, the kernel and its own answer."""
         states = self._states(replicas)
         with ThreadPoolExecutor(max_workers=min(8, len(replicas.ports))) as pool:
-            numbers = range(1, len(replicas.ports) + 1)
-            return tuple(pool.map(lambda n: self._replica(replicas, n, states.get(replicas.program(n))), numbers))
+            seen = pool.map(
+                lambda n: self._replica(replicas, n, states.get(replicas.program(n))), self._numbers(replicas)
+            )
+            return tuple(seen)
+
+    def open_requests(self, replicas: ReplicaSet) -> int:
+        """Return how many connections the replicas hold; the proxy keeps one only as long as a request runs on it."""
+        states = self._states(replicas)
+        pids = [states[name].pid if name in states else None for name in map(replicas.program, self._numbers(replicas))]
+        return sum(connections(pid, port) for pid, port in zip(pids, replicas.ports, strict=True) if pid)
 
     def sets(self, project: str, environment: str) -> tuple[ReplicaSet, ...]:
         """Return every set that was started here and not removed, oldest first."""
@@ -95,7 +111,7 @@ class ProcessTarget:
         self._make_log_folders()
         with _awake(self.supervisor):
             self.supervisor.remove_group(replicas.group)
-        for number in range(1, len(replicas.ports) + 1):
+        for number in self._numbers(replicas):
             limits.remove(self._cgroup(replicas, number))
         shutil.rmtree(self._folder(replicas), ignore_errors=True)
         self._forget_old_logs(replicas)
@@ -147,7 +163,7 @@ class ProcessTarget:
         port = replicas.ports[number - 1]
         cgroup = self._cgroup(replicas, number)
         pid = state.pid if state is not None and state.pid else None
-        healthy = pid is not None and listens(pid, port) and not answers(port, replicas.service.health)
+        healthy = pid is not None and not answers(port, replicas.service.health) and listens(pid, port)
         return Replica(
             name=replicas.program(number),
             release_digest=release_digest(pid, replicas) if pid else "",
@@ -196,6 +212,9 @@ class ProcessTarget:
             allowed="status 200",
             next_step=f"{ReplicaFailedError.next_step} Its last lines:\n{self.tail(replicas, number)}",
         )
+
+    def _numbers(self, replicas: ReplicaSet) -> range:
+        return range(1, len(replicas.ports) + 1)
 
     def _all_sets(self) -> list[ReplicaSet]:
         found = [self._read(folder) for folder in (self.home.root / "apps").glob("*/*/*/")]

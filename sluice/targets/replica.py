@@ -72,12 +72,22 @@ def family(pid: int) -> list[psutil.Process]:
 
 def listens(pid: int, port: int) -> bool:
     """Tell whether process `pid` or a descendant is who listens on `port` (another program there proves nothing)."""
+    return _sockets(pid, port, psutil.CONN_LISTEN) > 0
+
+
+def connections(pid: int, port: int) -> int:
+    """Return how many connections clients hold to `port` of process `pid` and its descendants."""
+    return _sockets(pid, port, psutil.CONN_ESTABLISHED)
+
+
+def _sockets(pid: int, port: int, status: str) -> int:
+    found = set()
     for process in family(pid):
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            for connection in process.net_connections(kind="tcp"):
-                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-                    return True
-    return False
+            for each in process.net_connections(kind="tcp"):
+                if each.status == status and each.laddr.port == port:
+                    found.add((each.laddr, each.raddr))  # processes of one family may share a socket
+    return len(found)
 
 
 def answers(port: int, health: str) -> str:
