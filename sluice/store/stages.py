@@ -11,8 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sluice.states import StageName, StageState
 from sluice.store.engine import retry_database
 from sluice.store.leases import clock
-from sluice.store.tables.releases import StageArtifact
-from sluice.store.tables.runs import PipelineRun, Project, StageKey, StageRun
+from sluice.store.tables.runs import PipelineRun, Project, StageArtifact, StageKey, StageRun
 from sluice.store.texts import storable_text
 
 ORDER = {stage: place for place, stage in enumerate(StageName, start=1)}

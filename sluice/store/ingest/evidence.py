@@ -14,8 +14,8 @@ from sluice.records.checks import BoundaryReport
 from sluice.records.common import ArtifactRef, StageRecord
 from sluice.store.ingest.place import Place
 from sluice.store.tables.evidence import QualityCheck, Quarantine
-from sluice.store.tables.releases import Artifact, StageArtifact
-from sluice.store.tables.runs import StageKey, ToolUse
+from sluice.store.tables.releases import Artifact
+from sluice.store.tables.runs import StageArtifact, StageKey, ToolUse
 from sluice.store.texts import storable
 
 NOTHING_CHECKED = "NOTHING_CHECKED"

@@ -38,7 +38,7 @@ def write_figures(place: Place, record: StageRecord) -> None:
         | dict.fromkeys(("mean", "lowest", "highest", "latest"), value)
         for name, (value, _unit) in sorted(figures.items())
     ]
-    row = insert(Baseline).values(first)
+    row = insert(Baseline)
     step = row.excluded.latest - Baseline.mean
     mean = Baseline.mean + step / (Baseline.samples + 1)
     moved = {
@@ -51,7 +51,9 @@ def write_figures(place: Place, record: StageRecord) -> None:
         "stage_run_id": row.excluded.stage_run_id,
         "updated_at": clock(),
     }
-    place.connection.execute(row.on_conflict_do_update(index_elements=["project_id", "branch", "metric"], set_=moved))
+    place.connection.execute(
+        row.on_conflict_do_update(index_elements=["project_id", "branch", "metric"], set_=moved), first
+    )
 
 
 def figures_of(record: StageRecord) -> Iterator[Figure]:

@@ -28,7 +28,7 @@ def write_edges(place: Place, record: StageRecord, producer: str) -> None:
     if known:
         owner = {"project_id": place.project_id, "stage_run_id": place.stage_run_id}
         rows = [owner | dict(zip(COLUMNS, edge, strict=True)) for edge in known]
-        place.connection.execute(insert(LineageEdge).values(rows).on_conflict_do_nothing())
+        place.connection.execute(insert(LineageEdge).on_conflict_do_nothing(), rows)
 
 
 def _edges(place: Place, record: StageRecord, producer: str) -> Iterator[Edge]:

@@ -5,8 +5,8 @@ from sluice.store.tables.deployments import Deployment, DeploymentStep, HealthCh
 from sluice.store.tables.environments import Environment, EnvironmentLock, ReleaseFence
 from sluice.store.tables.evidence import AuditEvent, LineageEdge, QualityCheck, Quarantine
 from sluice.store.tables.figures import Baseline, PerformanceMetric, PerformanceRun
-from sluice.store.tables.releases import Artifact, Finding, Package, Release, ScannerRun, StageArtifact
-from sluice.store.tables.runs import PipelineRun, Project, StageKey, StageRun, ToolUse
+from sluice.store.tables.releases import Artifact, Finding, Package, Release, ScannerRun
+from sluice.store.tables.runs import PipelineRun, Project, StageArtifact, StageKey, StageRun, ToolUse
 from sluice.store.tables.source import ChangedFile, Commit
 from sluice.store.tables.testing import CoverageFile, TestExecution, TestResult
 

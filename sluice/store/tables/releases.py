@@ -40,20 +40,6 @@ class Artifact(Base):
     created_at: Mapped[datetime] = written_at("When a stage first produced it.")
 
 
-class StageArtifact(Base):
-    """A file that a stage produced, under the name that it has there."""
-
-    __tablename__ = "stage_artifacts"
-    __table_args__ = (
-        Index("ix_stage_artifacts_sha256", "sha256"),
-        {"comment": "Which stage produced which file, under which name."},
-    )
-
-    stage_run_id: Mapped[UuidText] = column("Stage run.", ForeignKey(STAGE, ondelete="CASCADE"), primary_key=True)
-    name: Mapped[str] = column("Name of the file in the stage.", primary_key=True)
-    sha256: Mapped[str] = column("File.", ForeignKey("artifacts.sha256"), primary_key=True)
-
-
 class Release(Base):
     """An immutable build output with its commit."""
 

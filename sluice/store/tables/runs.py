@@ -169,3 +169,19 @@ class ToolUse(Base):
     version: Mapped[str] = column("Version as the program said; empty when not asked.", server_default="")
     exit_code: Mapped[int | None] = column("Exit code; 128 + n when signal n ended it.")
     seconds: Mapped[float] = column("Wall seconds.")
+
+
+class StageArtifact(Base):
+    """A file that a stage produced, under the name that it has there."""
+
+    __tablename__ = "stage_artifacts"
+    __table_args__ = (
+        Index("ix_stage_artifacts_sha256", "sha256"),
+        {"comment": "Which stage produced which file, under which name."},
+    )
+
+    stage_run_id: Mapped[UuidText] = column(
+        "Stage run.", ForeignKey("stage_runs.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = column("Name of the file in the stage.", primary_key=True)
+    sha256: Mapped[str] = column("File.", ForeignKey("artifacts.sha256"), primary_key=True)
