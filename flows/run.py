@@ -144,10 +144,8 @@ class Run:
     ) -> None:
         attempt = Attempt(stage_run_id=self._attempts[stage.name], run_id=self.id)
         held_against = BoundaryFacts(run_id=self.id, now=now(), **facts)
-        state: State[Any] = boundary(  # type: ignore[assignment]  # the overloads of Prefect see a coroutine
-            record, self.context(stage), attempt, held_against, cells, return_state=True
-        )
-        outcome(state)
+        judge: Any = boundary  # Prefect's overloads see a coroutine in a task that may return a state
+        outcome(judge(record, self.context(stage), attempt, held_against, cells, return_state=True))
 
 
 @contextmanager

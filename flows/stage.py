@@ -44,8 +44,12 @@ class Stage:
 
 
 def _cells(records: Sequence[TestRecord], run_id: str) -> TestRecord:
-    """Merge the cells; as soon as one of them really ran, the record is this run's own."""
-    merged = merge(records)
+    """Merge the cells; as soon as one of them really ran, the record is this run's own.
+
+    A reused cell may have been made for another commit with the same content: the record is of the newest.
+    """
+    commit = next((record.commit for record in records if record.run_id == run_id), records[0].commit)
+    merged = merge([record.model_copy(update={"commit": commit}) for record in records])
     fresh = any(record.run_id == run_id for record in records)
     return merged.model_copy(update={"run_id": run_id}) if fresh else merged
 
