@@ -130,9 +130,10 @@ class Run:
     def _work(self, stage: Stage, requests: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         """Return the stage's record, and the records of the cells that it was merged from."""
         context = self.context(stage)
+        work: Any = stage.task  # Prefect's overloads see a coroutine in a task that may return a state
         if len(requests) == 1:
-            return outcome(stage.task(requests[0], context, return_state=True)), ()
-        futures = [stage.task.submit(request, context) for request in requests]
+            return outcome(work(requests[0], context, return_state=True)), ()
+        futures = [work.submit(request, context) for request in requests]
         for future in futures:
             future.wait()
         cells = tuple(outcome(future.state) for future in futures)
@@ -144,7 +145,7 @@ class Run:
     ) -> None:
         attempt = Attempt(stage_run_id=self._attempts[stage.name], run_id=self.id)
         held_against = BoundaryFacts(run_id=self.id, now=now(), **facts)
-        judge: Any = boundary  # Prefect's overloads see a coroutine in a task that may return a state
+        judge: Any = boundary  # as above
         outcome(judge(record, self.context(stage), attempt, held_against, cells, return_state=True))
 
 
