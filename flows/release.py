@@ -30,7 +30,7 @@ def release_to(run: Run, project: Project, built: BuildRecord, scanned: ScanReco
                 raise
             raise go_back(run, order, deployed, bad) from bad
         serving = outcome(take_over(deployed, run.context(DEPLOY), return_state=True))
-        run.amend(DEPLOY, serving)
+        run.amend(DEPLOY, serving, replicas=order.declaration.replicas)
 
 
 def smoke_request(order: DeployRequest, deployed: DeployRecord) -> SmokeRequest:

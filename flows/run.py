@@ -123,9 +123,9 @@ class Run:
             )
         return record
 
-    def amend(self, stage: Stage, record: StageRecord) -> None:
+    def amend(self, stage: Stage, record: StageRecord, **facts: Any) -> None:
         """Write what became of an accepted record later (a candidate that serves now) through the same boundary."""
-        self._pass(stage, record, self.facts)
+        self._pass(stage, record, {**self.facts, **facts})
 
     def _work(self, stage: Stage, requests: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         """Return the stage's record, and the records of the cells that it was merged from."""
