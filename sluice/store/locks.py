@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, Engine, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from sluice.errors import DeployRefusedError, SluiceError
+from sluice.errors import DeployRefusedError
 from sluice.store.audit import record_event
-from sluice.store.engine import retry_database
+from sluice.store.engine import DatabaseUnavailableError, retry_database, translated
 from sluice.store.environments import environment_id, find_environment
 from sluice.store.leases import RENEWAL_SECONDS, Heartbeat, LeaseLostError, clock, lease_end
 from sluice.store.tables.environments import EnvironmentLock
@@ -46,6 +47,7 @@ class Holder:
     purpose: str
     since: datetime
     fence: int
+    token: str | None = None
 
     def __str__(self) -> str:
         """Return it as a person wants to read it."""
@@ -130,9 +132,9 @@ class EnvironmentLocks:
         seconds: float,
         waiting: Callable[[Holder], None] | None,
     ) -> Lease:
-        deadline, told = time.monotonic() + seconds, -1
+        deadline, told, token = time.monotonic() + seconds, -1, str(uuid4())
         while True:
-            got = self._take(project, environment, run_id, purpose)
+            got = self._take(project, environment, run_id, purpose, token)
             if isinstance(got, Lease):
                 return got
             if got is not None and got.fence != told and waiting is not None:
@@ -145,7 +147,7 @@ class EnvironmentLocks:
             time.sleep(min(POLL_SECONDS, max(0.01, deadline - time.monotonic())))
 
     @retry_database
-    def _take(self, project: str, environment: str, run_id: str, purpose: str) -> Lease | Holder | None:
+    def _take(self, project: str, environment: str, run_id: str, purpose: str, token: str) -> Lease | Holder | None:
         with self.engine.begin() as connection:
             place = environment_id(connection, project, environment)
             row = insert(EnvironmentLock).values(environment_id=place, fence=0)
@@ -155,14 +157,16 @@ class EnvironmentLocks:
                 "fence": EnvironmentLock.fence + 1,
                 "holder_run_id": run_id,
                 "purpose": purpose,
+                "token": token,
                 "acquired_at": clock(),
                 "lease_until": lease_end(),
             }
-            take = update(EnvironmentLock).where(EnvironmentLock.environment_id == place, _is_free())
+            free = or_(_is_free(), EnvironmentLock.token == token)
+            take = update(EnvironmentLock).where(EnvironmentLock.environment_id == place, free)
             fence = connection.scalar(take.values(values).returning(EnvironmentLock.fence))
             if fence is None:
                 return _holder(connection, place)
-            if before is not None:
+            if before is not None and before.token != token:
                 detail = {"run": before.run_id, "purpose": before.purpose, "environment": environment}
                 record_event(connection, f"run {run_id}", "take_over", "environment", str(place), **detail)
         return Lease(place, project, environment, run_id, int(fence))
@@ -175,15 +179,19 @@ class EnvironmentLocks:
     def _let_go(self, lease: Lease) -> bool:
         """Free the lock; False when it was somebody else's. What cannot be freed now frees itself within 60 s."""
         try:
-            return self._free(lease)
-        except SluiceError as error:
+            with translated():
+                return self._free(lease)
+        except DatabaseUnavailableError:
+            pass  # freed or not, nobody knows: another may hold it by now, and that is no loss of ours
+        try:
+            retry_database(self._free)(lease)
+        except DatabaseUnavailableError as error:
             log.warning("the lock of %s frees itself later: %s", lease.environment, error)
-            return True
+        return True
 
-    @retry_database
     def _free(self, lease: Lease) -> bool:
         mine = (EnvironmentLock.environment_id == lease.environment_id, EnvironmentLock.fence == lease.fence)
-        values = {"holder_run_id": None, "acquired_at": None, "lease_until": None}
+        values = {"holder_run_id": None, "acquired_at": None, "lease_until": None, "token": None}
         with self.engine.begin() as connection:
             return connection.execute(update(EnvironmentLock).where(*mine).values(values)).rowcount > 0
 
@@ -227,8 +235,10 @@ def _last(connection: Connection, place: int) -> Holder | None:
 
 def _read(connection: Connection, place: int, condition: ColumnElement[bool]) -> Holder | None:
     columns = (EnvironmentLock.holder_run_id, EnvironmentLock.purpose, EnvironmentLock.acquired_at)
-    query = select(*columns, EnvironmentLock.fence).where(EnvironmentLock.environment_id == place, condition)
+    query = select(*columns, EnvironmentLock.fence, EnvironmentLock.token).where(
+        EnvironmentLock.environment_id == place, condition
+    )
     row = connection.execute(query).one_or_none()
     if row is None or row.holder_run_id is None or row.acquired_at is None:
         return None
-    return Holder(row.holder_run_id, row.purpose, row.acquired_at, row.fence)
+    return Holder(row.holder_run_id, row.purpose, row.acquired_at, row.fence, row.token)

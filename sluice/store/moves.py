@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, func, literal, select, update
@@ -31,7 +32,6 @@ class Moves:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    @retry_database
     def begin_deployment(
         self,
         lease: Fenced,
@@ -43,11 +43,12 @@ class Moves:
         target: str = "process",
     ) -> str:
         """Open a deployment and return its id; the release becomes known. Rollbacks left open are `interrupted`."""
-        with self.engine.begin() as connection:
-            place, owner = _enter(connection, lease, project, environment, target)
+        made = str(uuid4())
+
+        def write(connection: Connection, place: int, owner: int) -> None:
             register_release(connection, owner, release)
             row = insert(Deployment).values(
-                id=(made := str(uuid4())),
+                id=made,
                 run_id=known_run(run_id),
                 project_id=owner,
                 environment_id=place,
@@ -56,10 +57,11 @@ class Moves:
                 previous_digest=previous.digest if previous else None,
                 fence=lease.fence,
             )
-            connection.execute(row)
+            connection.execute(row.on_conflict_do_nothing(index_elements=["id"]))
+
+        self._begin(lease, project, environment, target, write)
         return made
 
-    @retry_database
     def begin_rollback(
         self,
         lease: Fenced,
@@ -72,12 +74,13 @@ class Moves:
         target: str = "process",
     ) -> str:
         """Open a rollback from `bad` to `to` and return its id."""
-        with self.engine.begin() as connection:
-            place, owner = _enter(connection, lease, project, environment, target)
+        made = str(uuid4())
+
+        def write(connection: Connection, place: int, owner: int) -> None:
             for release in filter(None, (bad, to)):
                 register_release(connection, owner, release)
             row = insert(Rollback).values(
-                id=(made := str(uuid4())),
+                id=made,
                 run_id=known_run(run_id),
                 project_id=owner,
                 environment_id=place,
@@ -88,8 +91,17 @@ class Moves:
                 reason=storable_text(reason),
                 fence=lease.fence,
             )
-            connection.execute(row)
+            connection.execute(row.on_conflict_do_nothing(index_elements=["id"]))
+
+        self._begin(lease, project, environment, target, write)
         return made
+
+    @retry_database
+    def _begin(
+        self, lease: Fenced, project: str, environment: str, target: str, write: Callable[[Connection, int, int], None]
+    ) -> None:
+        with self.engine.begin() as connection:
+            write(connection, *_enter(connection, lease, project, environment, target))
 
     def step(self, lease: Fenced, deployment_id: str, step: Step) -> None:
         """Write a step: `started` before its effect, then `done`, `failed` or `skipped`. The database has the clock.

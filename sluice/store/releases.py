@@ -96,13 +96,13 @@ class Releases:
                 run_id=known_run(run),
             )
             renewed = {"reason": row.excluded.reason, "run_id": row.excluded.run_id, "fenced_at": clock()}
-            connection.execute(
-                row.on_conflict_do_update(
-                    index_elements=["environment_id", "release_digest"],
-                    set_={**renewed, "lifted_at": None, "lifted_by": ""},
-                    where=ReleaseFence.lifted_at.is_not(None),
-                )
+            stands = row.on_conflict_do_update(
+                index_elements=["environment_id", "release_digest"],
+                set_={**renewed, "lifted_at": None, "lifted_by": ""},
+                where=ReleaseFence.lifted_at.is_not(None),
             )
+            if connection.scalar(stands.returning(ReleaseFence.environment_id)) is None:
+                return
             detail = {"environment": environment, "reason": storable_text(reason)}
             record_event(connection, f"run {run}", "fence", "release", release.digest, **detail)
 

@@ -198,12 +198,12 @@ class RunStore(StageRuns):
 
     @retry_database
     def mark_lost(self, run_id: str, reason: str) -> bool:
-        """End a run whose owner is dead, unless it renewed its lease meanwhile; return whether it was ended."""
+        """End a run whose owner is dead, unless it renewed its lease meanwhile; return whether it is lost now."""
         with self.engine.begin() as connection:
             ended = end_run(connection, open_run_row(run_id).where(lease_over()), run_id, RunState.LOST, reason, 20)
             if ended:
                 record_event(connection, "sluice", "mark_lost", "run", run_id, run_id=run_id, reason=reason)
-        return ended
+            return connection.scalar(select(PipelineRun.state).where(PipelineRun.id == run_id)) == RunState.LOST
 
 
 def _refusal(connection: Connection, run_id: str) -> SluiceError:

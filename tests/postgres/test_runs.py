@@ -87,7 +87,7 @@ def test_the_first_ending_is_the_ending(engine: Engine, store: RunStore, ending:
     assert store.finish_run(run_id, ending, "because", exit_code)
     before = rows(engine, "SELECT p::text FROM pipeline_runs p")
     assert not store.finish_run(run_id, RunState.FAILED, "other", 10)
-    assert not store.mark_lost(run_id, "WORKER_LOST: gone")
+    assert store.mark_lost(run_id, "WORKER_LOST: gone") is (ending is RunState.LOST)
     assert not store.request_cancel(run_id, "ada")
     store.set_commit(run_id, commit="a" * 40, ref_kind="branch", ref_name="main")
     with pytest.raises(RunEndedError):

@@ -46,6 +46,7 @@ class EnvironmentLock(Base):
     purpose: Mapped[str] = column("For what it is, or was last, held.", server_default="")
     acquired_at: Mapped[datetime | None] = column("Since when it is held.")
     lease_until: Mapped[datetime | None] = column("The holder is dead when this passes without a renewal.")
+    token: Mapped[UuidText | None] = column("Of one taking: a repeated write is told from another holder by it.")
 
 
 class ReleaseFence(Base):
