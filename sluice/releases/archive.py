@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from sluice.artifacts import CHUNK, ArtifactCorruptError, ArtifactStore
+from sluice.disk import FULL, disk_full
 from sluice.errors import InfrastructureError
 from sluice.records.build import Release
 
@@ -80,6 +81,8 @@ def extract(bundle: Path, folder: Path) -> None:
                 else:
                     _write(folder / name, tar.extractfile, member)
     except (tarfile.TarError, EOFError, UnicodeDecodeError, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise disk_full(folder) from error
         raise ArchiveRefusedError("the archive cannot be unpacked", where=bundle.name, found=error) from error
     for name, target in links.items():  # last: nothing was written through them
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from sluice.artifacts import ArtifactStore
 from sluice.command import LineSink
+from sluice.disk import needs_room
 from sluice.errors import DeployFailedError, ToolMissingError
 from sluice.records.build import Release
 from sluice.releases.archive import extract, make_aside, verify
@@ -59,7 +60,7 @@ def prepare_release(release: Release, home: Home, log: LineSink) -> ReleaseDir:
     """
     folder = home.releases / release.digest.removeprefix("sha256:")
     home.releases.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock", timeout=LOCK_SECONDS):
+    with needs_room(folder), FileLock(f"{folder}.lock", timeout=LOCK_SECONDS):
         if not (folder / MARKER).is_file():
             shutil.rmtree(folder, ignore_errors=True)
             _make(release, home, folder, log)
@@ -100,7 +101,7 @@ def _make(release: Release, home: Home, folder: Path, log: LineSink) -> None:
 
 
 def _install(folder: Path, version: str, uv: Uv) -> None:
-    python = create_venv(uv, folder / "venv", _interpreter(version))
+    python = create_venv(uv, folder / "venv", _interpreter(version, uv.cache))
     hashed, pinned = _requirements(folder / LOCK_NAME)
     if hashed:
         file = folder / LOCK_NAME
@@ -115,9 +116,9 @@ def _install(folder: Path, version: str, uv: Uv) -> None:
         pip_install(uv, python, ["--no-deps", "--compile-bytecode", *wheels], "install the wheels of the release")
 
 
-def _interpreter(version: str) -> str:
+def _interpreter(version: str, cache: Path) -> str:
     try:
-        return find(version)
+        return find(version, cache)
     except ToolMissingError as error:
         raise ToolMissingError(
             f"the release runs on Python {version}, which is not on this machine",

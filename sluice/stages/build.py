@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sluice.artifacts import sha256_file
+from sluice.disk import needs_room
 from sluice.records.build import BuildRecord, BuildRequest, Release
 from sluice.records.common import StageContext
 from sluice.releases import read_manifest
@@ -61,7 +62,7 @@ def build(request: BuildRequest, place: Workplace) -> BuildRecord:
         TransientError: the package index does not answer.
     """
     started = now()
-    with metered() as meter:
+    with needs_room(place.workspace), metered() as meter:
         git.materialise(request.source, place.workspace, log=place.log)
         before = git.workspace_tree(place.workspace)
         with tempfile.TemporaryDirectory(prefix="sluice-build-", dir=place.workspace.parent) as scratch:

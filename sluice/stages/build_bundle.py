@@ -47,7 +47,7 @@ def make_bundle(request: BuildRequest, place: Workplace, scratch: Path) -> Bundl
     tree = place.workspace
     tracked = git.tracked_files(tree)
     project = look_at(tree, [path for _mode, path in tracked])
-    python = choose(request.config.python, tree) if project.python else None
+    python = choose(request.config.python, tree, uv_cache(place.home)) if project.python else None
     uv = Uv(tree, uv_cache(place.home), place.log, timeout=request.config.timeout)
     wheels, lock = _python_parts(request, place, project, python, uv, scratch) if python else ((), Lock(""))
     files = list(_members(tree, tracked, request.config, package=project.package))

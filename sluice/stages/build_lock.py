@@ -99,7 +99,7 @@ class Locker:
             extras = f"[{','.join(self.extras)}]" if self.extras else ""
             line = f"{wheel.name}{extras} @ {wheel.path.as_uri()}\n"
             return self._compiled("-", "\n".join(sorted(wheel.requires)), stdin=line, own=wheel.name)
-        if requirements.is_file():
+        if wheel is None and requirements.is_file():  # beside a package it mostly lists tools of its developers
             text = requirements.read_text(encoding="utf-8-sig", errors="replace")
             if "--hash=" in text:
                 return self._parted(text, "requirements.txt")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from pathlib import Path
 
+from sluice.disk import needs_room
 from sluice.records.checkout import CheckoutRecord, CheckoutRequest
 from sluice.records.common import SourceRef, StageContext
-from sluice.stages.source_base import Comparison, base_commit, compare
+from sluice.stages.source_base import base_commit, compare
 from sluice.stages.source_files import build_files, dependency_files, refuse_too_much
 from sluice.stages.workplace import Workplace, now
 from sluice.tools import git
@@ -49,7 +51,7 @@ def checkout(request: CheckoutRequest, place: Workplace) -> CheckoutRecord:
         GitError, WorkspaceError, RepositoryError: see :func:`sluice.tools.git.materialise`.
     """
     started = now()
-    with metered() as meter:
+    with needs_room(place.workspace), metered() as meter:
         mirror = Path(request.resolved.mirror)
         commit = read_commit(mirror, request.resolved.commit)
         entries = list_tree(mirror, commit.commit)
@@ -73,34 +75,18 @@ def _record(
     entries: list[Entry],
     source: SourceRef,
     meter: Meter,
-    started: object,
+    started: datetime,
 ) -> CheckoutRecord:
-    resolved = request.resolved
-    mirror = Path(resolved.mirror)
+    mirror = Path(source.mirror)
     modules = read_submodules(mirror, commit.commit)
-    compared: Comparison = compare(request, commit)
+    compared = compare(request, commit)
     paths = [entry.path for entry in entries]
-    known = {
-        "run_id": place.context.run_id,
-        "started_at": started,
-        "passed": True,
-        "repository": resolved.repository,
-        "requested_ref": resolved.requested,
-        "ref_kind": resolved.kind,
-        "ref_name": resolved.name,
-        "requested_commit": request.expected_commit or resolved.commit,
-        "source": source,
-        "parents": commit.parents,
-        "author_name": commit.author_name,
-        "author_email": commit.author_email,
-        "authored_at": commit.authored_at,
-        "subject": commit.subject,
-        "body": commit.body,
+    found = {
         "tags": tags_at(mirror, commit.commit),
-        "default_branch": resolved.default_branch,
         "merge_base": compared.merge_base,
         "base_tree": compared.base_tree,
         "changed_files": compared.changed_files,
+        "shallow": compared.shallow,
         "dependency_files": dependency_files(paths),
         "build_files": build_files(paths),
         "declared_submodules": tuple(module.path for module in modules),
@@ -108,8 +94,26 @@ def _record(
         "lfs_pointers": lfs_pointers(place.workspace, entries),
         "dirty_files": git.dirty_files(place.workspace),
         "file_count": len(entries),
-        "shallow": compared.shallow,
         "inputs": inputs(request),
     }
     tools = meter.uses(git=version(place.home.cache))
-    return CheckoutRecord.model_validate({**known, "tools": tools, "ended_at": now()})
+    stage = {"run_id": place.context.run_id, "started_at": started, "passed": True, "source": source, "tools": tools}
+    told = {**stage, **_asked(request), **_words(commit), **found}
+    return CheckoutRecord.model_validate({**told, "ended_at": now()})
+
+
+def _asked(request: CheckoutRequest) -> dict[str, object]:
+    resolved = request.resolved
+    return {
+        "repository": resolved.repository,
+        "requested_ref": resolved.requested,
+        "ref_kind": resolved.kind,
+        "ref_name": resolved.name,
+        "requested_commit": request.expected_commit or resolved.commit,
+        "default_branch": resolved.default_branch,
+    }
+
+
+def _words(commit: Commit) -> dict[str, object]:
+    names = ("parents", "author_name", "author_email", "authored_at", "subject", "body")
+    return {name: getattr(commit, name) for name in names}

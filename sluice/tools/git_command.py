@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sluice import command
 from sluice.command import Completed, LineSink
+from sluice.disk import disk_full, has_no_room, says_full
 from sluice.errors import InfrastructureError
 from sluice.tools import programs
 from sluice.tools.meter import count
@@ -87,17 +88,16 @@ def git(
     if done.truncated:
         raise GitError(f"git {words[0]} printed more than can be kept", code="CHECKOUT_LIMIT")
     if done.timed_out or (accept is not None and done.exit_code not in accept):
-        raise failure(done, f"git {words[0]}")
+        raise failure(done, f"git {words[0]}", cwd)
     return done
 
 
-def failure(done: Completed, what: str) -> GitError:
-    """Return the error for a git that ended badly; what git said is in it."""
-    full = "No space left on device" in done.errors
+def failure(done: Completed, what: str, where: Path) -> InfrastructureError:
+    """Return the error for a git that ended badly in `where`; what git said is in it."""
+    if says_full(done.errors) or ("unable to write" in done.errors and has_no_room(where)):
+        return disk_full(where)
     said = done.tail(6)
     why = "did not end in time" if done.timed_out else f"ended with exit code {done.exit_code}"
-    if full:
-        return GitError(f"{what}: the disk is full", code="DISK_FULL", next_step="Free space, then run again.")
     return GitError(f"{what} {why}", next_step=f"Git said:\n{said}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,9 +47,16 @@ def fetch_lfs(mirror: Path, workspace: Path, log: LineSink | None) -> None:
         ToolMissingError: git-lfs is not on this machine.
         GitError: a file cannot be had.
     """
-    programs.find("git-lfs")
-    url = git(["config", "--get", "sluice.url"], cwd=mirror).output.strip()
+    lfs = programs.find("git-lfs")
     variables = environment("file:https:ssh")
-    git(["lfs", "install", "--local", "--skip-repo"], cwd=workspace, env=variables, log=log)
-    git(["config", "remote.origin.url", url], cwd=workspace, env=variables)
+    variables["PATH"] = f"{lfs.parent}:{variables['PATH']}"
+    url = git(["config", "--get", "sluice.url"], cwd=mirror).output.strip()
+    for key, value in (
+        ("filter.lfs.clean", f"{shlex.quote(str(lfs))} clean -- %f"),  # so that git can tell content from a change
+        ("filter.lfs.smudge", f"{shlex.quote(str(lfs))} smudge --skip -- %f"),
+        ("filter.lfs.required", "true"),
+        ("lfs.repositoryformatversion", "0"),
+        ("remote.origin.url", url),
+    ):
+        git(["config", key, value], cwd=workspace)
     git(["lfs", "pull"], cwd=workspace, env=variables, log=log, timeout=FETCH_SECONDS)

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from sluice.command import Completed, LineSink
+from sluice.disk import disk_full, says_full
 from sluice.errors import InfrastructureError, SluiceError, TransientError
 from sluice.tools.git_command import environment, failure, git
 from sluice.tools.git_location import Location, RepositoryError
@@ -24,6 +25,7 @@ _DENIED = re.compile(
     r"returned error: (?:401|403)|access denied",
     re.I,
 )
+_UNTRUSTED = re.compile(r"certificate|SSL: |self.signed", re.I)
 _MISSING = re.compile(r"not found|does not appear to be a git repository|does not exist|returned error: 404", re.I)
 _NETWORK = re.compile(
     r"Could not resolve|Connection (?:refused|reset|timed out|closed)|Failed to connect|Couldn't connect|early EOF|"
@@ -102,9 +104,10 @@ def locked(mirror: Path) -> Iterator[None]:
         raise InfrastructureError(
             "another run holds the mirror of this repository", code="MIRROR_LOCKED", where=lock.lock_file
         ) from error
-    with lock:
-        lock.release()  # the block holds it once more than we do
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def read_refs(mirror: Path) -> dict[str, str]:
@@ -175,13 +178,22 @@ def _reach(words: list[str], location: Location, cwd: Path, seconds: float, log:
     done = git(words, cwd=cwd, env=environment(location.protocols), accept=None, log=log, timeout=seconds)
     if done.exit_code == 0 and not done.timed_out:
         return done
-    raise _unreachable(done, location)
+    raise _unreachable(done, location, cwd)
 
 
-def _unreachable(done: Completed, location: Location) -> SluiceError:
+def _unreachable(done: Completed, location: Location, cwd: Path) -> SluiceError:
     """Return the error for a repository that git could not reach or read."""
     said = done.errors.strip()
     next_step = f"Git said:\n{done.tail(6)}"
+    if says_full(said):
+        return disk_full(cwd)
+    if _UNTRUSTED.search(said):
+        return InfrastructureError(
+            "nobody vouches for the server of the repository",
+            code="REPOSITORY_UNTRUSTED",
+            found=location.url,
+            next_step=f"Give its certificate authority in GIT_SSL_CAINFO. {next_step}",
+        )
     if _DENIED.search(said):
         return InfrastructureError(
             "the repository refuses this worker", code="REPOSITORY_DENIED", found=location.url, next_step=next_step
@@ -194,10 +206,17 @@ def _unreachable(done: Completed, location: Location) -> SluiceError:
             found=unsafe["what"] or location.url,
             next_step=next_step,
         )
+    if "repository corruption on the remote side" in said:
+        return RepositoryError(
+            "the repository itself is broken: objects are missing there",
+            code="REPOSITORY_BROKEN",
+            found=location.url,
+            next_step=f"Run `git fsck` in it. {next_step}",
+        )
     if not location.local and (done.timed_out or (_NETWORK.search(said) and not _MISSING.search(said))):
         return TransientError(
             "the repository cannot be reached", code="REPOSITORY_UNREACHABLE", found=location.url, next_step=next_step
         )
     if _MISSING.search(said) and "not our ref" not in said:
         return RepositoryError("there is no such repository", code="REPOSITORY_NOT_FOUND", found=location.url)
-    return failure(done, "git")
+    return failure(done, "git", cwd)

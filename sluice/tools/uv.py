@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sluice import command
 from sluice.command import Completed, LineSink
+from sluice.disk import disk_full, says_full
 from sluice.errors import BuildFailedError, SluiceError, TransientError
 from sluice.settings import Home
 from sluice.tools import programs
@@ -22,7 +23,7 @@ _DROPPED = re.compile(  # what would change a result, and what is nobody's busin
 )
 _NETWORK = re.compile(
     r"error sending request|Failed to fetch|dns error|Connection (?:refused|reset)|operation timed out|"
-    r"status client error \(429|status server error|tls handshake",
+    r"status client error \(429|status server error|tls handshake|Name or service not known|name resolution",
     re.I,
 )
 _OFFLINE = re.compile(
@@ -87,6 +88,8 @@ class Uv:
         if done.timed_out:
             why = f"cannot {doing} within {self.timeout:g} s"
             return self.error(why, code="TIMED_OUT", next_step=f"Its last lines:\n{tail}")
+        if says_full(tail):
+            return disk_full(self.cache)
         if _NETWORK.search(tail):
             return TransientError(f"cannot {doing}: the network or the package index failed", next_step=tail)
         return self.error(f"cannot {doing}", next_step=f"{self.error.next_step}\n{tail}".lstrip())

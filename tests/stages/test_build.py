@@ -13,7 +13,7 @@ import pytest
 
 from sluice.artifacts import ArtifactCorruptError
 from sluice.config.model import BuildConfig
-from sluice.errors import BuildFailedError, Exit, ToolMissingError
+from sluice.errors import BuildFailedError, Exit, ToolMissingError, TransientError
 from sluice.records.build import BuildRecord, BuildRequest
 from sluice.releases import prepare_release, read_manifest, unpack
 from sluice.releases.prepare import ReleaseSetupError
@@ -268,6 +268,24 @@ def test_dependencies_that_cannot_be_had_are_the_projects_fault(repository: Repo
     with pytest.raises(BuildFailedError, match=r"cannot resolve the dependencies[\s\S]*politeness") as caught:
         build()
     assert not caught.value.transient
+
+
+def test_an_index_that_does_not_answer_is_the_worlds_fault(
+    repository: Repository, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UV_FIND_LINKS")
+    monkeypatch.delenv("UV_NO_INDEX")
+    monkeypatch.setenv("UV_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    repository.commit(package("politeness\n"))
+    with pytest.raises(TransientError, match="the network or the package index failed") as caught:
+        build()
+    assert caught.value.exit_code is Exit.INFRASTRUCTURE
+
+
+def test_requirements_beside_a_package_are_its_developers(repository: Repository, build: Build) -> None:
+    repository.commit(package(**{"requirements.txt": "colours\n"}))
+    assert build().lock_sha256 is None
 
 
 def test_a_requirement_that_is_pinned_to_nothing_is_refused(repository: Repository, build: Build) -> None:

@@ -239,6 +239,18 @@ def test_lfs_that_is_declared_needs_git_lfs(repository: Repository, home: Home, 
     assert not workspace(home).exists()
 
 
+@pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not on this machine")
+def test_lfs_files_come_with_their_content(repository: Repository, home: Home, check_out: CheckOut) -> None:
+    repository.git("lfs", "install", "--local")
+    repository.commit({".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "model.bin": bytes(5000)})
+    record = check_out(lfs=True)
+    assert record.lfs_pointers == record.dirty_files == ()
+    assert (workspace(home) / "model.bin").stat().st_size == 5000
+    assert git.workspace_tree(workspace(home)) == record.source.tree
+    (workspace(home) / "model.bin").write_bytes(b"other")
+    assert git.dirty_files(workspace(home)) == ("model.bin",)
+
+
 @pytest.fixture
 def library(tmp_path: Path) -> Repository:
     made = Repository(tmp_path / "library")

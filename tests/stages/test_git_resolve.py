@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from sluice.errors import Exit, TransientError
+from sluice.errors import Exit, InfrastructureError, TransientError
 from sluice.records.checkout import RefKind
 from sluice.settings import Home
 from sluice.tools import git
@@ -279,6 +285,64 @@ def test_an_unchanged_repository_is_resolved_quickly(repository: Repository, hom
         times.append(time.monotonic() - begin)
     assert lines == []  # nothing was fetched
     assert min(times) < 0.2
+
+
+def test_a_repository_with_missing_objects_is_named(repository: Repository, home: Home) -> None:
+    blob = repository.git("rev-parse", "HEAD:app.py")
+    (repository.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(git.RepositoryError) as caught:
+        git.resolve(str(repository.path), "main", home, log=None)
+    assert caught.value.code == "REPOSITORY_BROKEN"
+
+
+def test_many_runs_fetch_the_same_new_repository_at_once(repository: Repository, home: Home) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        runs = [pool.submit(git.resolve, str(repository.path), "main", home, log=None) for _ in range(8)]
+    assert {run.result().commit for run in runs} == {repository.head}
+
+
+@pytest.fixture
+def served(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The repository behind a real https server on 127.0.0.1, its certificate known to git only."""
+    root = tmp_path / "srv"
+    repository.git("clone", "--quiet", "--bare", ".", str(root / "greeter.git"))
+    Repository(root / "greeter.git", init=False).git("update-server-info")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run(
+        ["openssl", *words.split(), "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
+    )
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(certificate))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=str(root))) as server:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"https://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class QuietFiles(SimpleHTTPRequestHandler):
+    def log_message(self, *_words: object) -> None:
+        pass
+
+
+def test_a_repository_behind_https(served: str, repository: Repository, home: Home) -> None:
+    resolved = git.resolve(f"{served}/greeter.git", "HEAD", home, log=None)
+    assert (resolved.name, resolved.default_branch, resolved.commit) == ("main", "main", repository.head)
+    assert git.resolve(f"{served}/greeter.git", "main", home, log=None).commit == repository.head
+    with pytest.raises(git.RepositoryError, match="REPOSITORY_NOT_FOUND"):
+        git.resolve(f"{served}/nothing.git", "main", home, log=None)
+
+
+def test_a_server_that_nobody_vouches_for_is_refused(served: str, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GIT_SSL_CAINFO")
+    with pytest.raises(InfrastructureError, match="REPOSITORY_UNTRUSTED") as caught:
+        git.resolve(f"{served}/greeter.git", "main", home, log=None)
+    assert not caught.value.transient
 
 
 def test_git_itself_is_real() -> None:
