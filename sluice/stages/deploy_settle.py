@@ -74,6 +74,7 @@ def close_open(mine: Turn, but: str = "") -> int:
     for replicas in aside:
         site.log(f"settle: remove {replicas.group}, which does not serve")
         site.withdraw(replicas)
+    site.close_stale_candidate()
     for move in (*deployments, *rollbacks):
         won = serving if serving is not None and serving.deployment_id == move else None
         site.log(f"settle: {move[:8]} {'took over' if won else 'was interrupted'}")
@@ -116,7 +117,10 @@ def heal(mine: Turn) -> Release | None:
         return serving.release
     good = mine.world.journal.last_good_release(site.project, site.environment)
     digest = good.digest if good else (serving.release.digest if serving else None)
-    return _start_again(mine, digest) if digest else None
+    if digest is None:
+        site.route.close()
+        return None
+    return _start_again(mine, digest)
 
 
 def _comes_back(site: Site, serving: ReplicaSet) -> bool:

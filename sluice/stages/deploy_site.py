@@ -98,12 +98,17 @@ class Site:
         by_address = {replica.address: replica.release_digest or "unknown" for replica in seen}
         return tuple(sorted({by_address.get(each, "unknown") for each in self.caddy.answered_by(route, path)}))
 
-    def withdraw(self, replicas: ReplicaSet) -> None:
-        """Take a set that does not serve off the candidate's route and remove it."""
+    def close_stale_candidate(self) -> None:
+        """Close the candidate's route when the replicas behind it are gone: others may get their ports."""
         candidate = Route(f"{self.name}.candidate", 0, self.folder / "candidate")
-        if set(candidate.upstreams()) & set(replicas.addresses):
+        known = {address for each in self.sets() for address in each.addresses}
+        if not set(candidate.upstreams()) <= known:
             candidate.close()
+
+    def withdraw(self, replicas: ReplicaSet) -> None:
+        """Remove a set that does not serve, and take it off the candidate's route."""
         self.target.remove(replicas)
+        self.close_stale_candidate()
 
     def keep(self, kept: Kept) -> None:
         """Remember how a release was deployed here."""

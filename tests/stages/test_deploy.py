@@ -15,7 +15,7 @@ from sluice.errors import DeployFailedError, DeployRefusedError, InfrastructureE
 from sluice.stages.deploy import deploy
 from sluice.targets import process
 from sluice.tools.caddy import Caddy
-from tests.deploy_parts import City, Load, free_port, get, release, request
+from tests.deploy_parts import City, Load, free_port, get, release, request, wait_for
 
 HIDDEN = "correct-horse-battery-staple"
 
@@ -160,6 +160,7 @@ def test_a_killed_replica_fails_no_request_and_comes_back(city: City) -> None:
 
     assert load.failed == {}
     (replicas,) = city.target.sets("greeter", "staging")
+    wait_for(lambda: all(each.healthy for each in city.target.observe(replicas)), "the replica")
     assert [each.restarts for each in city.target.observe(replicas)] == [1, 0]
 
 
