@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -61,12 +62,21 @@ class Tally:
 
 
 class CaseWriter:
-    """Writes rows and keeps the tally."""
+    """Writes rows and keeps the tally.
 
-    def __init__(self, file: TextIO, xpassed: frozenset[str] = frozenset()) -> None:
+    Args:
+        file: gets the rows.
+        xpassed: ids that passed though a failure was expected, which the report does not show.
+        reruns: id → how many of its first cases are tries that were run again; they are no results.
+    """
+
+    def __init__(
+        self, file: TextIO, xpassed: frozenset[str] = frozenset(), reruns: Mapping[str, int] | None = None
+    ) -> None:
         self._write = csv.writer(file, lineterminator="\n").writerow
         self._write(COLUMNS)
         self._xpassed = xpassed
+        self._reruns = dict(reruns or {})
         self._seen: set[int] = set()
         self._red: set[int] = set()
         self.tally = Tally()
@@ -85,6 +95,9 @@ class CaseWriter:
     ) -> None:
         """Write one case. The row's text is cut to what a table can hold."""
         tally = self.tally
+        if self._reruns and self._was_rerun(case_id(classname, name)):
+            tally.merged += 1
+            return
         key = hash((suite, classname, name))
         if key in self._seen:
             self._repeated(classname, name)
@@ -108,6 +121,11 @@ class CaseWriter:
     def is_red(self, suite: str, classname: str, name: str) -> bool:
         """Tell whether a case of this name has failed before."""
         return hash((suite, classname, name)) in self._red
+
+    def _was_rerun(self, identity: str) -> bool:
+        left = self._reruns.get(identity, 0)
+        self._reruns[identity] = left - 1
+        return left > 0
 
     def _repeated(self, classname: str, name: str) -> None:
         self.tally.duplicates += 1

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from sluice.records.testing import TestCell
-from sluice.stages.testing.interpreter import PythonMissingError
-from sluice.stages.testing.uv import TestSetupError
+from sluice.stages.testing.errors import PythonMissingError, TestSetupError
 from tests.stages.testing_room import CODE, PACKAGE, Room, counts, only, problem
 
 GREEN = "from thing import choose\n\ndef test_one():\n    assert choose(1) == 1\n"
@@ -287,6 +286,27 @@ def test_the_gate_on_coverage(room: Room) -> None:
     record = room.run(frameworks=["pytest"], coverage={"fail_under": 80})
     assert (record.passed, record.reason) == (False, "coverage 75.0% is below the gate of 80 %")
     assert room.run(frameworks=["pytest"], coverage={"fail_under": 75}).passed
+
+
+def test_the_gate_on_coverage_of_shards(room: Room) -> None:
+    tests = {f"tests/test_{x}.py": GREEN.replace("(1) == 1", f"({x}) == {2 - x}") for x in (0, 1)}
+    room.project(**package(**tests))
+    record = room.run(frameworks=["pytest"], shards=2, coverage={"fail_under": 100})
+    assert [one.coverage.lines_covered for one in record.executions if one.coverage] == [3, 3]
+    assert record.passed, record.reason  # each shard alone covers 75 %
+    red = room.run(frameworks=["pytest"], shards=2, paths=["tests/test_1.py"], coverage={"fail_under": 100})
+    assert red.reason == "pytest in 2 shards: coverage 75.0% is below the gate of 100 %"
+
+
+def test_a_test_that_passes_on_retry_is_named(room: Room) -> None:
+    text = "tries = []\ndef test_flaky():\n    tries.append(1)\n    assert len(tries) == 2\ndef test_ok(): pass\n"
+    room.project(**{"test_a.py": text})
+    record = room.run(
+        frameworks=["pytest"], packages=["pytest-rerunfailures"], args=["--reruns", "2"], coverage={"enabled": False}
+    )
+    found = only(record)
+    assert (counts(found), found.declared_total) == ({"total": 2, "passed": 2}, 2)
+    assert found.passed_on_retry == ("test_a::test_flaky",)
 
 
 def test_dependency_groups_extras_and_requirements(room: Room) -> None:

@@ -75,7 +75,8 @@ class Room:
                         TestRequest(source=self.source, config=declared, cell=one, durations=durations or {}), place
                     )
                     for one in ([cell] if cell else testing.cells(declared))
-                ]
+                ],
+                place.artifacts,
             )
 
     def read(self, ref: ArtifactRef | None) -> str:

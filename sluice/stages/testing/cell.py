@@ -13,14 +13,15 @@ from sluice import command
 from sluice.records.common import ArtifactRef, ToolUse
 from sluice.records.testing import TestExecution, TestRecord, TestRequest
 from sluice.stages.testing.environment import Environment, prepare
+from sluice.stages.testing.errors import TestSetupError
 from sluice.stages.testing.execution import Outcome, execute
 from sluice.stages.testing.inputs import inputs
 from sluice.stages.testing.job import Job, test_environment
 from sluice.stages.testing.matrix import SHOWN_FAILURES
 from sluice.stages.testing.runners import RUNNERS
-from sluice.stages.testing.uv import TestSetupError
 from sluice.stages.workplace import Workplace, now
-from sluice.tools import git
+from sluice.tools import git, uv
+from sluice.tools.meter import metered
 
 PYTHON_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt")
 
@@ -38,6 +39,14 @@ def run_tests(request: TestRequest, place: Workplace) -> TestRecord:
     started = now()
     if request.config.skip is not None:
         return _skipped(request, place, started)
+    with metered() as meter:
+        outcomes = _outcomes(request, place)
+    uses = meter.uses(uv=uv.version(place.home.cache))
+    return _record(request, place, started, outcomes, uses)
+
+
+def _outcomes(request: TestRequest, place: Workplace) -> list[Outcome]:
+    """Make the workspace and the environment, then run one framework after the other."""
     folder = place.workspace / request.cell.label
     tree = folder / place.context.project
     git.materialise(request.source, tree, log=place.log)
@@ -57,7 +66,7 @@ def run_tests(request: TestRequest, place: Workplace) -> TestRecord:
             if not outcomes:
                 _set_up(job, place)
             outcomes.append(execute(job, place))
-    return _record(request, place, started, outcomes)
+    return outcomes
 
 
 def frameworks(request: TestRequest) -> tuple[str, ...]:
@@ -125,7 +134,9 @@ def _set_up(job: Job, place: Workplace) -> None:
             )
 
 
-def _record(request: TestRequest, place: Workplace, started: datetime, outcomes: list[Outcome]) -> TestRecord:
+def _record(
+    request: TestRequest, place: Workplace, started: datetime, outcomes: list[Outcome], uses: tuple[ToolUse, ...]
+) -> TestRecord:
     executions = tuple(outcome.execution for outcome in outcomes)
     reasons = [outcome.reason for outcome in outcomes if outcome.reason]
     if not outcomes and request.cell.shard == 1:
@@ -136,7 +147,7 @@ def _record(request: TestRequest, place: Workplace, started: datetime, outcomes:
         ended_at=now(),
         passed=not reasons,
         reason="; ".join(reasons)[:1000],
-        tools=tuple(_tool(execution) for execution in executions),
+        tools=(*(_tool(execution) for execution in executions), *uses),
         artifacts=tuple(ref for execution in executions for ref in _artifacts(execution)),
         inputs=inputs(request),
         commit=request.source.commit,

@@ -13,6 +13,7 @@ from sluice import command
 from sluice.config.model import CoverageConfig
 from sluice.stages.testing.environment import Environment
 from sluice.stages.testing.job import Job, LineSink, test_environment
+from sluice.tools.meter import count
 
 REPORT_SECONDS = 300.0
 _NO_SOURCE = re.compile(r"^(?:tests?|testing|docs?|examples?|benchmarks?|bench|scripts?|tools|build|dist|venv|env)$")
@@ -139,7 +140,7 @@ def make_report(job: Job, plan: CoveragePlan, log: LineSink) -> str | None:
 
 
 def _coverage(job: Job, words: list[str], log: LineSink) -> None:
-    command.run(
+    done = command.run(
         [job.python, "-m", "coverage", *words],
         cwd=job.tree,
         env=test_environment(job),
@@ -148,3 +149,4 @@ def _coverage(job: Job, words: list[str], log: LineSink) -> None:
         log=log,
         merge=True,
     )
+    count("coverage", done)

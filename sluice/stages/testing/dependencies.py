@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sluice.config.model import TestConfig
-from sluice.stages.testing.uv import TestSetupError
+from sluice.stages.testing.errors import TestSetupError
 
 _NAMES = ("pyproject.toml", "setup.py", "setup.cfg", "uv.lock", "pylock.toml", "poetry.lock", "uv.toml")
 _GLOBS = (

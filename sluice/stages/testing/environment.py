@@ -19,13 +19,13 @@ from pathlib import Path
 from filelock import FileLock
 
 from sluice.config.model import TestConfig
-from sluice.errors import InfrastructureError, SluiceError
-from sluice.settings import Home
+from sluice.errors import InfrastructureError
 from sluice.stages.testing.dependencies import Project, dependency_files, read_project
+from sluice.stages.testing.errors import TestSetupError
 from sluice.stages.testing.interpreter import Interpreter, choose
 from sluice.stages.testing.locking import Lock, lock
-from sluice.stages.testing.uv import uv
 from sluice.stages.workplace import Workplace
+from sluice.tools.uv import Uv, create_venv, pip_install, uv_cache
 
 LAYOUT = "1"  # raise it when the way an environment is made changes
 LOCK_SECONDS = 1800.0
@@ -82,7 +82,7 @@ def prepare(
         TransientError: the network or the index failed.
     """
     project = read_project(tree)
-    python = choose(wanted, tree)
+    python = choose(wanted, tree, uv_cache(place.home))
     basics = ["pip"] if _minor(python) >= 12 else ["pip", "setuptools", "wheel"]  # as `python -m venv` gives
     base, found = _dependencies(project, config, [*runners, *basics], python, place)
     clone(base / "venv", folder)
@@ -156,39 +156,22 @@ def _make(
     python: Interpreter,
     place: Workplace,
 ) -> Lock:
-    cache = uv_cache(place.home)
-    found = lock(project, config, runners, python, cache, place.log)
+    uv = _uv(project, place)
+    found = lock(project, config, runners, python, uv)
     requirements = aside / "requirements.txt"
-    uv(
-        ["venv", "--quiet", "--relocatable", "--no-project", "--python", python.path, aside / "venv"],
-        cwd=project.tree,
-        cache=cache,
-        log=place.log,
-        doing="make the test environment",
-    )
+    installed = create_venv(uv, aside / "venv", python.path)
     # Compiled once for all runs, the installers aside: they are many files that tests do not import.
     for wanted, more in ((False, ["--compile-bytecode"]), (True, [])):
         lines = [line for line in found.remote if line.startswith(_INSTALLERS) is wanted]
         requirements.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        uv(
-            [*_pip(aside / "venv"), "--no-deps", *more, "-r", requirements],
-            cwd=project.tree,
-            cache=cache,
-            log=place.log,
-            doing="install the test dependencies",
-        )
+        pip_install(uv, installed, ["--no-deps", *more, "-r", requirements], "install the test dependencies")
     told = {"remote": found.remote, "local": found.local, "source": found.source}
     (aside / "lock.json").write_text(json.dumps(told), encoding="utf-8")
     return found
 
 
-def uv_cache(home: Home) -> Path:
-    """Return uv's own cache, on the same disk as the environments so that it can link."""
-    return home.cache / "uv"
-
-
-def _pip(venv: Path) -> list[str | Path]:
-    return ["pip", "install", "--quiet", "--python", venv / "bin" / "python"]
+def _uv(project: Project, place: Workplace) -> Uv:
+    return Uv(cwd=project.tree, cache=uv_cache(place.home), log=place.log, error=TestSetupError)
 
 
 def _install_workspace(project: Project, found: Lock, venv: Path, place: Workplace) -> None:
@@ -200,18 +183,10 @@ def _install_workspace(project: Project, found: Lock, venv: Path, place: Workpla
         parts += ["-e", "."]
     if not parts:
         return
-    words = [*_pip(venv), "--no-deps", *parts]
-    cache = uv_cache(place.home)
     try:
-        # Without the network first: the build backend is mostly in the cache, and then nothing has to answer.
-        uv([*words, "--offline"], cwd=project.tree, cache=cache, log=place.log, doing="install the project")
-        return
-    except SluiceError as error:
-        place.log(f"not possible offline ({error.code}); again with the index")
-    try:
-        uv(words, cwd=project.tree, cache=cache, log=place.log, doing="install the project")
-    except SluiceError as error:
-        if project.must_install or error.transient:
+        pip_install(_uv(project, place), venv / "bin" / "python", ["--no-deps", *parts], "install the project")
+    except TestSetupError as error:
+        if project.must_install:
             raise
         place.log(f"the project is not installed, its tests run from the tree: {error.message}")
 

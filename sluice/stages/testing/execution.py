@@ -15,6 +15,7 @@ from sluice.records.testing import FailedTest, TestExecution
 from sluice.stages.testing import coverage, report
 from sluice.stages.testing.job import Job, read_trace, test_environment
 from sluice.stages.testing.runners import RUNNERS
+from sluice.stages.testing.shard_coverage import GATE
 from sluice.stages.workplace import Workplace, now
 
 GRACE_SECONDS = 10.0
@@ -138,9 +139,12 @@ def _python_version(job: Job) -> str:
 
 def _environment(job: Job) -> dict[str, str]:
     found = job.environment
+    gate = job.request.config.coverage.fail_under
+    shared = {GATE: str(gate)} if gate is not None and job.request.cell.shards > 1 else {}
     if found is None:
-        return {}
+        return shared
     return {
+        **shared,
         "python": found.interpreter.version,
         "implementation": found.interpreter.implementation,
         "platform": found.interpreter.platform,

@@ -13,21 +13,15 @@ from functools import lru_cache
 from pathlib import Path
 
 from sluice.command import run
-from sluice.errors import ToolMissingError
-from sluice.stages.testing.uv import uv_environment, uv_program
+from sluice.stages.testing.errors import PythonMissingError
+from sluice.tools import programs
+from sluice.tools.uv import uv_environment
 
 _PROBE = """
 import json, platform, sys
 print(json.dumps({"version": platform.python_version(), "implementation": platform.python_implementation(),
                   "path": sys.executable, "platform": sys.platform + "-" + platform.machine()}))
 """
-
-
-class PythonMissingError(ToolMissingError):
-    """A Python version that a cell asks for is not on this machine; another one never stands in for it."""
-
-    code = "PYTHON_MISSING"
-    next_step = "Install it, or take it out of test.matrix.python; `sluice doctor` shows the versions that are here."
 
 
 _VERSION = re.compile(r"[\w.@+<>=!~*,-]{1,200}", re.ASCII)
@@ -47,33 +41,36 @@ class Interpreter:
     platform: str
 
 
-def choose(wanted: str | None, tree: Path) -> Interpreter:
+def choose(wanted: str | None, tree: Path, cache: Path) -> Interpreter:
     """Return the Python of a cell: the one it names, else `.python-version`, else one that the project allows.
+
+    Args:
+        cache: uv's cache.
 
     Raises:
         PythonMissingError: no such Python is installed here.
     """
     if wanted is not None:
-        return probe(find(wanted))
+        return probe(find(wanted, cache))
     pinned = _pinned(tree)
-    if pinned and (path := _find(pinned)):
+    if pinned and (path := _find(pinned, cache)):
         return probe(path)
     allowed = requires_python(tree)
-    if path := _find(allowed or ">=3.7"):
+    if path := _find(allowed or ">=3.7", cache):
         return probe(path)
     raise PythonMissingError("no installed Python is one that the project allows", found=allowed)
 
 
-def find(version: str) -> str:
+def find(version: str, cache: Path) -> str:
     """Return the path of an installed Python of this version; PythonMissingError when there is none."""
-    path = _find(version)
+    path = _find(version, cache)
     if path is None:
         raise PythonMissingError(f"Python {version} is not installed here", where="test.matrix.python", found=version)
     return path
 
 
 @lru_cache(maxsize=64)
-def _find(version: str) -> str | None:
+def _find(version: str, cache: Path) -> str | None:
     """Return the first Python that is `version` (`3.12`) or matches it (`>=3.9,<3.13`), our own before others."""
     if not _VERSION.fullmatch(version):
         return None
@@ -81,8 +78,17 @@ def _find(version: str) -> str | None:
     managed = sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/*/bin"))
     path = os.pathsep.join([str(own), os.environ.get("PATH", os.defpath), *map(str, managed)])
     done = run(
-        [uv_program(), "python", "find", "--no-project", "--no-config", "--system", "--no-python-downloads", version],
-        env={**uv_environment(), "PATH": path},
+        [
+            programs.find("uv"),
+            "python",
+            "find",
+            "--no-project",
+            "--no-config",
+            "--system",
+            "--no-python-downloads",
+            version,
+        ],
+        env={**uv_environment(cache), "PATH": path},
         timeout=60,
         accept=None,
     )

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sluice.command import LineSink
 from sluice.config.model import TestConfig
 from sluice.stages.testing.dependencies import Project, compile_words
+from sluice.stages.testing.errors import TestSetupError
 from sluice.stages.testing.interpreter import Interpreter
 from sluice.stages.testing.poetry import poetry_requirements
-from sluice.stages.testing.uv import TestSetupError, uv
+from sluice.tools.uv import Uv
 
 _PINNED = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*==\s*(?P<version>[^\s;\\]+)", re.ASCII)
 
@@ -42,16 +42,14 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def lock(
-    project: Project, config: TestConfig, runners: Sequence[str], python: Interpreter, cache: Path, log: LineSink
-) -> Lock:
+def lock(project: Project, config: TestConfig, runners: Sequence[str], python: Interpreter, uv: Uv) -> Lock:
     """Return what to install for the tests: the project's dependencies, `packages`, and the runners' own.
 
     Raises:
         TestSetupError: no set of versions satisfies what is declared.
         TransientError: the index does not answer.
     """
-    exported = _export(project, config, cache, log)
+    exported = _export(project, config, uv)
     if exported is not None:
         found = _split(exported, project, "uv.lock")
         asked = [*config.packages, *runners]
@@ -60,13 +58,13 @@ def lock(
             return found
         wanted = "\n".join([*_plain(exported), *asked])
         files = [file for file in config.requirements if (project.tree / file).is_file()]
-        return _split(_compile([*files, "-"], wanted, project.tree, python, cache, log), project, "uv.lock")
+        return _split(_compile([*files, "-"], wanted, python, uv), project, "uv.lock")
     wanted = "\n".join([*config.packages, *poetry_requirements(project, config), *runners])
     words = compile_words(project, config)
-    return _split(_compile(words, wanted, project.tree, python, cache, log), project, "resolved")
+    return _split(_compile(words, wanted, python, uv), project, "resolved")
 
 
-def _export(project: Project, config: TestConfig, cache: Path, log: LineSink) -> str | None:
+def _export(project: Project, config: TestConfig, uv: Uv) -> str | None:
     """Return uv.lock as requirement lines; None when there is none, or it does not fit pyproject.toml."""
     if not (project.tree / "uv.lock").is_file() or "project" not in project.document:
         return None
@@ -84,9 +82,9 @@ def _export(project: Project, config: TestConfig, cache: Path, log: LineSink) ->
     for group in config.groups:
         words += ["--group", group]
     try:
-        return uv(words, cwd=project.tree, cache=cache, log=log, doing="read uv.lock").output
+        return uv.run(words, "read uv.lock").output
     except TestSetupError as error:
-        log(f"uv.lock is not used: {error.message}; {error.next_step.splitlines()[-2:]}")
+        uv.log(f"uv.lock is not used: {error.message}")
         return None
 
 
@@ -96,17 +94,9 @@ def _plain(exported: str) -> list[str]:
     return [re.sub(r"\s--hash=\S+", "", line).strip() for line in joined.splitlines()]
 
 
-def _compile(words: list[str], wanted: str, tree: Path, python: Interpreter, cache: Path, log: LineSink) -> str:
-    options = ["--quiet", "--no-header", "--no-annotate", "--python", python.path, "--no-strip-extras"]
-    done = uv(
-        ["pip", "compile", *options, *words],
-        cwd=tree,
-        cache=cache,
-        log=log,
-        stdin=wanted + "\n",
-        doing="resolve the test dependencies",
-    )
-    return done.output
+def _compile(words: list[str], wanted: str, python: Interpreter, uv: Uv) -> str:
+    options = ["--quiet", "--no-header", "--no-annotate", "--no-strip-extras", "--python", python.path]
+    return uv.run(["pip", "compile", *options, *words], "resolve the test dependencies", stdin=wanted + "\n").output
 
 
 def _split(text: str, project: Project, source: str) -> Lock:

@@ -6,8 +6,10 @@ import itertools
 import re
 from collections.abc import Sequence
 
+from sluice.artifacts import ArtifactStore
 from sluice.config.model import TestConfig
 from sluice.records.testing import TestCell, TestRecord
+from sluice.stages.testing.shard_coverage import gate_reasons
 
 SHOWN_FAILURES = 50
 LABEL_LIMIT = 100
@@ -45,8 +47,12 @@ def _unique(label: str, taken: Sequence[str]) -> str:
     raise AssertionError("count never ends")
 
 
-def merge(records: Sequence[TestRecord]) -> TestRecord:
+def merge(records: Sequence[TestRecord], artifacts: ArtifactStore | None = None) -> TestRecord:
     """Return one record of all cells, in the order given; green only when every cell is.
+
+    Args:
+        records: one a cell.
+        artifacts: where the cells' coverage is; needed to hold a gate against shards, which miss it without.
 
     Raises:
         ValueError: no records: a stage that ran nothing has no record.
@@ -59,11 +65,12 @@ def merge(records: Sequence[TestRecord]) -> TestRecord:
     if len({record.commit for record in records}) > 1:
         raise ValueError("records of different commits are not one test stage")
     reasons = [f"{_name(record)}: {record.reason}" for record in records if not record.passed]
+    reasons += gate_reasons(records, artifacts)
     return TestRecord(
         run_id=first.run_id,
         started_at=min(record.started_at for record in records),
         ended_at=max(record.ended_at for record in records),
-        passed=all(record.passed for record in records),
+        passed=not reasons,
         reason="; ".join(reasons)[:1000] or first.reason,
         skipped=all(record.skipped for record in records),
         tools=tuple(tool for record in records for tool in record.tools),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -129,6 +130,7 @@ def _parse(job: Job, runner: Runner, taken: Sequence[Taken], trace: Trace) -> di
         names={str(one.copy): one.name for one in taken},
         merge_repeats=runner.name == "pytest",
         xpassed=list(trace.xpassed),
+        reruns=dict(Counter(trace.reruns)),
     )
 
 

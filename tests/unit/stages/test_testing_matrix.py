@@ -69,7 +69,7 @@ def test_a_file_that_does_not_count_changes_no_key() -> None:
 
 def cell_record(label: str, **fields: Any) -> Any:
     cell = TestCell(label=label)
-    return factories.tests(factories.execution(cell=cell), inputs={"cell": label, "source": "t"}, **fields)
+    return factories.run_of(factories.execution(cell=cell), inputs={"cell": label, "source": "t"}, **fields)
 
 
 def test_one_red_cell_makes_the_stage_red() -> None:
