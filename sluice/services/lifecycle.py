@@ -79,6 +79,7 @@ def alone(home: Home) -> Iterator[None]:
         InfrastructureError: `BUSY`: another one still works after three minutes.
     """
     home.make()
+    home.root.chmod(0o700)
     lock = filelock.FileLock(home.root / "services.lock", timeout=LOCK_SECONDS)
     try:
         lock.acquire()

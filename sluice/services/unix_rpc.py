@@ -6,6 +6,7 @@ import http.client
 import socket
 import xmlrpc.client
 from pathlib import Path
+from typing import Any
 
 
 class UnixTransport(xmlrpc.client.Transport):
@@ -16,9 +17,11 @@ class UnixTransport(xmlrpc.client.Transport):
         self._path = path
         self._seconds = seconds
 
-    def make_connection(self, _host: object) -> http.client.HTTPConnection:
-        """Return a connection to the socket, whatever the host."""
-        return _UnixConnection(self._path, self._seconds)
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        """Return a connection to the socket, whatever the host; `close` closes it."""
+        connection = _UnixConnection(self._path, self._seconds)
+        self._connection = (host, connection)
+        return connection
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -27,6 +30,11 @@ class _UnixConnection(http.client.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        end.settimeout(self.timeout)
+        try:
+            end.connect(str(self._path))
+        except OSError:
+            end.close()
+            raise
+        self.sock = end

@@ -24,7 +24,8 @@ from pathlib import Path
 
 from sluice.services import code
 from sluice.services.warm_child import become, settle
-from sluice.services.warm_processes import Child, adopt_orphans, end_leftovers
+from sluice.services.warm_door import HANDOVER, hand_over, listen, receive, take_over
+from sluice.services.warm_processes import Child, adopt_orphans, end_leftovers, end_strays
 
 PRELOADED = (
     "prefect.flow_engine",
@@ -44,14 +45,13 @@ RECONCILE_SECONDS = 10.0
 RECONCILE_LIMIT = 60.0
 END_GRACE = 30.0  # seconds between TERM and KILL of a child
 TICK = 0.25
-HANDOVER = "SLUICE_WARM_HANDOVER"
-REQUEST_LIMIT = 16 * 1024 * 1024
 
 
 class Warm:
     """The loop: takes requests, forks, hands signals on, tells exit codes."""
 
-    def __init__(self, listener: socket.socket, children: dict[int, Child], loaded: str) -> None:
+    def __init__(self, path: Path, listener: socket.socket, children: dict[int, Child], loaded: str) -> None:
+        self.path = path
         self.listener = listener
         self.children = children
         self.loaded = loaded
@@ -95,7 +95,7 @@ class Warm:
         connection, _ = self.listener.accept()
         connection.settimeout(10)
         try:
-            request, streams = _receive(connection)
+            request, streams = receive(connection)
         except (OSError, ValueError, EOFError):
             connection.close()
             return
@@ -118,7 +118,7 @@ class Warm:
         pid = os.fork()
         if pid == 0:
             self._forget_all(connection)
-            become(request, streams, parent)
+            become(request, streams, parent, self.path)
         child = Child(pid=pid, connection=connection)
         self.children[pid] = child
         connection.setblocking(False)
@@ -202,30 +202,10 @@ class Warm:
 
     def _load_again(self) -> None:
         """Become a new interpreter with the same process id, hence the same children."""
-        connections = {pid: child.connection for pid, child in self.children.items()}
-        handed = {
-            "listener": self.listener.fileno(),
-            "children": {pid: end.fileno() if end else -1 for pid, end in connections.items()},
-        }
-        for end in [self.listener, *filter(None, connections.values())]:
-            os.set_inheritable(end.fileno(), True)
+        handed = hand_over(self.listener, self.children)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # another one while it loads would end us
-        environment = {**os.environ, HANDOVER: json.dumps(handed)}
+        environment = {**os.environ, HANDOVER: handed}
         os.execve(sys.executable, [sys.executable, "-m", "sluice.services.warm"], environment)  # noqa: S606
-
-
-def _receive(connection: socket.socket) -> tuple[dict[str, object], list[int]]:
-    head, streams, _flags, _address = socket.recv_fds(connection, 8, 3)
-    size = int.from_bytes(head, "big")
-    if len(head) != 8 or size > REQUEST_LIMIT:
-        raise ValueError("not a request")
-    body = bytearray()
-    while len(body) < size:
-        part = connection.recv(min(1 << 16, size - len(body)))
-        if not part:
-            raise EOFError
-        body += part
-    return json.loads(body), list(streams)
 
 
 def preload() -> None:
@@ -240,50 +220,24 @@ def preload() -> None:
     sys.stderr.flush()
 
 
-def _listen(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)
-    listener.bind(str(path))
-    os.umask(mask)
-    listener.listen(128)
-    return listener
-
-
-def _take_over() -> tuple[socket.socket, dict[int, Child]] | None:
-    handed = os.environ.pop(HANDOVER, None)
-    if handed is None:
-        return None
-    state = json.loads(handed)
-    children = {int(pid): Child(int(pid), _inherited(number)) for pid, number in state["children"].items()}
-    return _inherited(state["listener"]), children  # type: ignore[return-value]
-
-
-def _inherited(number: int) -> socket.socket | None:
-    if number < 0:
-        return None
-    end = socket.socket(fileno=number)
-    end.setblocking(False)
-    os.set_inheritable(number, False)
-    return end
-
-
 def main() -> None:
     """Load everything, then serve."""
     path = Path(os.environ["SLUICE_WARM_SOCKET"])
     loaded = code.fingerprint()  # before the imports: a change during them counts as one
     adopt_orphans()
-    handed = _take_over()
+    handed = take_over()
     preload()
+    if handed is None:
+        end_strays(str(path))
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1:
         sys.stderr.write(f"{threads} threads after loading: children may hang\n")
     gc.collect()
     gc.freeze()
-    listener, children = handed or (_listen(path), {})
+    listener, children = handed or (listen(path), {})
     sys.stderr.write(f"warm: {len(sys.modules)} modules\n")
     sys.stderr.flush()
-    Warm(listener, children, loaded).run()
+    Warm(path, listener, children, loaded).run()
 
 
 if __name__ == "__main__":

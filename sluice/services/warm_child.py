@@ -12,25 +12,28 @@ import time
 import traceback
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
-from sluice.services.warm_processes import adopt_orphans, die_with
+from sluice.services.warm_processes import MARK, adopt_orphans, die_with
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
-def become(request: dict[str, Any], streams: Sequence[int], parent: int) -> NoReturn:
+def become(request: dict[str, Any], streams: Sequence[int], parent: int, path: Path) -> NoReturn:
     """Run the requested module as `__main__` and end with its exit code.
 
     Args:
         request: `words` (module and arguments), `cwd`, `env` (the whole environment).
         streams: descriptors for standard input, output and errors.
         parent: process id of the warm process.
+        path: its socket; the environment gets it as the mark of everything that the module starts.
     """
     status = 1
     try:
         _isolate(streams, parent)
         _take_environment(request)
+        os.environ[MARK] = str(path)
         status = _run(list(request["words"]))
     except BaseException:  # noqa: BLE001 - broad: the fork must end here, never return into the parent's loop
         traceback.print_exc()

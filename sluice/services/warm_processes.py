@@ -16,6 +16,8 @@ import psutil
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+MARK = "SLUICE_WARM_SOCKET"  # in the environment of every program that a flow starts
+MODULE = "sluice.services.warm"
 ROUNDS = 20  # of ending left-overs: each round may bring their children to us
 
 
@@ -73,6 +75,31 @@ def end_leftovers(spare: Collection[int]) -> None:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     member.kill()
         time.sleep(0.01)
+
+
+def end_strays(mark: str) -> int:
+    """KILL what an earlier warm process left behind when it was killed itself; return how many.
+
+    Those are processes that carry `mark` in their environment and have lost the flow that started them. A flow that
+    still cleans up is a fork of ours: its programs are left to it.
+    """
+    killed = 0
+    for process in psutil.process_iter():
+        if process.pid != os.getpid() and _carries(process, mark):
+            with contextlib.suppress(psutil.Error):
+                parent = process.parent()
+                if parent is None or not (_carries(parent, mark) or MODULE in parent.cmdline()):
+                    process.kill()
+                    killed += 1
+    return killed
+
+
+def _carries(process: psutil.Process, mark: str) -> bool:
+    """Tell whether the mark is in the environment; one that cannot be read is another user's, or the system's."""
+    try:
+        return process.environ().get(MARK) == mark
+    except psutil.Error:
+        return False
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -57,6 +58,7 @@ class PrefectApi:
         user, _, password = (addresses.prefect_auth or "").partition(":")
         auth = (user, password) if addresses.prefect_auth else None
         self._client = httpx.Client(auth=auth, timeout=TIMEOUT, trust_env=False)
+        weakref.finalize(self, self._client.close)
         self._token: dict[str, str] | None = None
 
     def healthy(self) -> bool:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import http.client
-import json
-import re
-import shlex
 import shutil
 import signal
-import sys
 import time
 import xmlrpc.client
 from collections.abc import Mapping, Sequence
@@ -17,18 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
-from sluice.errors import ConfigError, InfrastructureError
-from sluice.services import starter
+from sluice.errors import InfrastructureError
 from sluice.services.credentials import write_private
 from sluice.services.unix_rpc import UnixTransport
 from sluice.targets.base import Program
+from sluice.tools.supervisor_conf import ServiceProgram, conf_value, group_files
+
+__all__ = ["ProcessInfo", "ServiceProgram", "Supervisor", "SupervisorError", "conf_value"]
 
 RPC_SECONDS = 10.0
-LOG_BYTES, LOG_BACKUPS = "10MB", 3
 ALIVE = ("STARTING", "RUNNING", "STOPPING", "BACKOFF")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,120}")
 
 
 class SupervisorError(InfrastructureError):
@@ -36,21 +30,6 @@ class SupervisorError(InfrastructureError):
 
     code = "SUPERVISOR"
     next_step = "`sluice up` starts it again; `sluice status` shows what runs."
-
-
-class ServiceProgram(Program):
-    """A program with what only services need.
-
-    `environment` is the whole environment (None: the process manager's); programs start in the order of `priority`
-    and stop in the reverse; `death_signal` comes when the process manager itself is killed.
-    """
-
-    environment: dict[str, str] | None = None
-    priority: int = 999
-    stop_signal: str = "TERM"
-    death_signal: int = int(signal.SIGTERM)
-    start_seconds: int = Field(default=1, description="It counts as started once it has lived so long.")
-    start_retries: int = Field(default=3, description="Failed starts in a row before it is given up.")
 
 
 @dataclass(frozen=True)
@@ -105,13 +84,15 @@ class Supervisor:
 
     def write_group(self, name: str, programs: Sequence[Program]) -> None:
         """Write down a group for the next start of supervisord."""
-        for path, text in self._files(name, programs).items():
+        for path, text in group_files(self.groups, name, programs).items():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_private(path, text)
+        for starts in (self.groups / name).glob("*.starts"):
+            starts.unlink()
 
     def differs(self, name: str, programs: Sequence[Program]) -> bool:
         """Tell whether the group is written down otherwise, or not at all."""
-        files = self._files(name, programs)
+        files = group_files(self.groups, name, programs)
         return any(not path.exists() or path.read_text(encoding="utf-8") != text for path, text in files.items())
 
     def add_group(self, name: str, programs: Sequence[Program]) -> None:
@@ -172,40 +153,6 @@ class Supervisor:
             problem=str(raw["spawnerr"]),
         )
 
-    def _files(self, name: str, programs: Sequence[Program]) -> dict[Path, str]:
-        """Return path → text of what describes a group; the configuration comes last."""
-        names = ",".join(program.name for program in programs)
-        priority = min((p.priority for p in programs if isinstance(p, ServiceProgram)), default=999)
-        sections = [f"[group:{_safe(name)}]\nprograms={names}\npriority={priority}\n"]
-        sections += [self._section(name, program) for program in programs]
-        specs = {self._spec(name, program): _spec(program) for program in programs}
-        return {**specs, self.groups / f"{name}.conf": "\n".join(sections)}
-
-    def _spec(self, group: str, program: Program) -> Path:
-        return self.groups / _safe(group) / f"{_safe(program.name)}.json"
-
-    def _section(self, group: str, program: Program) -> str:
-        service = program if isinstance(program, ServiceProgram) else ServiceProgram(**program.model_dump())
-        words = [sys.executable, "-I", "-S", starter.__file__, self._spec(group, program)]
-        lines = {
-            "command": " ".join(conf_value(shlex.quote(str(word))) for word in words),
-            "directory": conf_value(program.directory),
-            "stdout_logfile": conf_value(program.log),
-            "stdout_logfile_maxbytes": LOG_BYTES,
-            "stdout_logfile_backups": LOG_BACKUPS,
-            "redirect_stderr": "true",
-            "autostart": "true",
-            "autorestart": "true",
-            "startsecs": service.start_seconds,
-            "startretries": service.start_retries,
-            "stopsignal": service.stop_signal,
-            "stopwaitsecs": max(1, round(service.stop_seconds)),
-            "stopasgroup": "true",
-            "killasgroup": "true",
-            "priority": service.priority,
-        }
-        return f"[program:{_safe(program.name)}]\n" + "".join(f"{key}={value}\n" for key, value in lines.items())
-
     def _call(self, method: str, *words: object, accept: Sequence[str] = (), seconds: float = RPC_SECONDS) -> Any:
         """Call a method; return False for a fault whose name is in `accept`."""
         transport = UnixTransport(self.socket, seconds)
@@ -222,39 +169,3 @@ class Supervisor:
                 raise SupervisorError(
                     "the process manager does not answer", code="SUPERVISOR_DOWN", where=str(self.socket), found=error
                 ) from error
-
-
-def _spec(program: Program) -> str:
-    service = program if isinstance(program, ServiceProgram) else ServiceProgram(**program.model_dump())
-    return json.dumps(
-        {
-            "command": list(service.command),
-            "environment": service.environment,
-            "death_signal": service.death_signal,
-        }
-    )
-
-
-def _safe(name: str) -> str:
-    """Return `name` if it may name a program or a group."""
-    if not _NAME.fullmatch(name):
-        raise ConfigError("a program cannot have this name", code="PROGRAM_NAME", found=name, allowed=_NAME.pattern)
-    return name
-
-
-def conf_value(value: object) -> str:
-    """Return `value` as supervisord's configuration reads it back unchanged.
-
-    Raises:
-        ConfigError: `PATH_UNUSABLE`: a line end, or a comment mark after a blank, cannot be written there at all.
-    """
-    text = str(value)
-    if any(character in text for character in "\r\n\0") or re.search(r"\s[;#]", text):
-        raise ConfigError(
-            "this path cannot be used for services",
-            code="PATH_UNUSABLE",
-            found=text,
-            allowed="a path without line ends, and without ; or # after a blank",
-            next_step="Choose another SLUICE_HOME, or install Sluice elsewhere.",
-        )
-    return text.replace("%", "%%")
