@@ -16,6 +16,7 @@ from prefect.states import Cancelled, Failed
 
 from data_checks.facts import BoundaryFacts
 from flows.stage import Stage
+from flows.summary import summarise
 from sluice.database import database
 from sluice.errors import CancelledRunError, Exit, SluiceError
 from sluice.records.checkout import ResolvedRef
@@ -176,6 +177,7 @@ def open_run(run: Run) -> Iterator[Run]:
         if heartbeat is not None:
             heartbeat.close()
         shutil.rmtree(run.home.workspaces / run.id, ignore_errors=True)
+        summarise(run.id)
 
 
 def _beat(run: Run, fence: int) -> None:

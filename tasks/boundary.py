@@ -9,7 +9,6 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from sluice.store.ingest import Ingest
 
 from data_checks import contracts
 from data_checks.facts import BoundaryFacts
@@ -19,6 +18,7 @@ from sluice.errors import ContractRejectedError
 from sluice.records.checks import BoundaryReport
 from sluice.records.common import Frozen, StageContext, StageRecord
 from sluice.settings import Settings
+from sluice.store.ingest import Ingest
 from tasks.display import describe, describe_checks
 from tasks.verdict import verdict
 

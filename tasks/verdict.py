@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
 from sluice.errors import SluiceError
+from sluice.records.common import StageRecord
 
 T = TypeVar("T")
 
@@ -19,13 +20,20 @@ RETRY_JITTER = 0.5
 
 
 def verdict(call: Callable[[], T]) -> T | State[Any]:
-    """Return what `call` returns; its final `SluiceError` as a Failed state; raise what a retry may mend."""
+    """Return what `call` returns; a final `SluiceError`, or a true record of something bad, as a Failed state.
+
+    So red tests are red in the Prefect UI too, and what is bad is never found again by its cache key. What a retry may
+    mend is raised.
+    """
     try:
-        return call()
+        result = call()
     except SluiceError as error:
         if error.transient:
             raise
         return Failed(message=str(error), data=error)
+    if isinstance(result, StageRecord) and not result.passed:
+        return Failed(message=result.reason, data=result)
+    return result
 
 
 def is_transient(_task: Any, _task_run: Any, state: State[Any]) -> bool:

@@ -7,13 +7,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import typer
 from rich.box import SIMPLE
-from rich.panel import Panel
 from rich.table import Table
 
 from sluice import command
@@ -34,6 +34,7 @@ AUTHOR = ("-c", "user.name=Demo", "-c", "user.email=demo@sluice.invalid", "-c", 
 class Act:
     """One commit of the story: what it changes, what it shows, and how its run must end."""
 
+    short: str
     title: str
     shows: str
     change: Callable[[Path], None]
@@ -126,16 +127,18 @@ class Visitor:
 def _curtain(endings: list[Ending], took: float) -> None:
     table = Table(title="The four runs", title_justify="left", header_style="bold", box=SIMPLE)
     for name in ("run", "commit", "ended", "exit", "took", "by"):
-        table.add_column(name, no_wrap=name != "commit")
+        table.add_column(name, no_wrap=True)
     for ending in endings:
         sign, colour = mark(ending.view.state)
         state = f"[{colour}]{sign} {ending.view.state}[/]"
         why = ":".join(ending.view.reason.split(":")[:2])[:24] if ending.view.reason else ""
-        row = (ending.view.id[:8], ending.act.title, state, str(ending.exit_code), seconds(ending.view.seconds), why)
+        row = (ending.view.id[:8], ending.act.short, state, str(ending.exit_code), seconds(ending.view.seconds), why)
         table.add_row(*row)
     out.print()
     out.print(table)
-    out.print(Panel(where_to_look(endings[-1].view), title="Where to look", title_align="left"))
+    out.print("[bold]Where to look")
+    out.print(where_to_look(endings[-1].view), markup=False)
+    out.print()
     out.print(
         f"The story took {seconds(took)}. `sluice down` stops the services, `sluice down --purge` removes it all."
     )
@@ -163,8 +166,10 @@ def _git(repository: Path, *words: str) -> None:
     command.run(["git", "-C", repository, *words], timeout=30)
 
 
-def _good(_repository: Path) -> None:
-    """Change nothing: the service as it is in examples/."""
+def _good(repository: Path) -> None:
+    """Stamp the service with the time, so that every demo tells its story with releases of its own."""
+    package = repository / "src" / "greeter" / "__init__.py"
+    package.write_text(f'{package.read_text()}DEMO = "{datetime.now(UTC).isoformat()}"\n')
 
 
 def _readme_only(repository: Path) -> None:
@@ -202,15 +207,23 @@ LYING_TESTS = """  frameworks: [command]
   report: reports/junit.xml
 """
 ACTS = (
-    Act("A good commit", "Every stage on real parts; at the end staging serves it.", _good, Exit.GREEN),
-    Act("A commit that changes only the README", "Nothing that counts has changed.", _readme_only, Exit.GREEN),
+    Act("good", "A good commit", "Every stage on real parts; at the end staging serves it.", _good, Exit.GREEN),
     Act(
+        "README only",
+        "A commit that changes only the README",
+        "Nothing that counts has changed.",
+        _readme_only,
+        Exit.GREEN,
+    ),
+    Act(
+        "breaks when it runs",
         "A commit that breaks when it runs",
         "Its tests are green: only where it is deployed does it read a variable that nobody set.",
         _breaks_at_run_time,
         Exit.ROLLED_BACK,
     ),
     Act(
+        "tests nothing",
         "A commit that tests nothing",
         "Its test command deselects every test, writes a report, and exits 0.",
         _collects_nothing,
