@@ -90,6 +90,7 @@ class Project:
             source=self.source,
             config=self.config.build,
             tested_tree=self.source.tree,
+            command=self.config.service.command if self.config.service else (),
         )
 
     def scan_request(self, built: BuildRecord) -> ScanRequest:

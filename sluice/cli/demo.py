@@ -13,8 +13,6 @@ from uuid import uuid4
 
 import httpx
 import typer
-from rich.box import SIMPLE
-from rich.table import Table
 
 from sluice import command
 from sluice.cli.report import where_to_look
@@ -125,17 +123,16 @@ class Visitor:
 
 
 def _curtain(endings: list[Ending], took: float) -> None:
-    table = Table(title="The four runs", title_justify="left", header_style="bold", box=SIMPLE)
-    for name in ("run", "commit", "ended", "exit", "took", "by"):
-        table.add_column(name, no_wrap=True)
+    out.print()
+    out.rule("[bold]The four runs", align="left")
     for ending in endings:
         sign, colour = mark(ending.view.state)
-        state = f"[{colour}]{sign} {ending.view.state}[/]"
-        why = ":".join(ending.view.reason.split(":")[:2])[:24] if ending.view.reason else ""
-        row = (ending.view.id[:8], ending.act.short, state, str(ending.exit_code), seconds(ending.view.seconds), why)
-        table.add_row(*row)
+        by = ending.view.reason.partition(": ")[2].partition(":")[0] if ending.view.reason else ""
+        figures = f"exit {ending.exit_code:<3} {seconds(ending.view.seconds):>9}"
+        out.print(
+            f"{ending.view.id[:8]}  {ending.act.short:<20} [{colour}]{sign} {ending.view.state:<12}[/] {figures}  {by}"
+        )
     out.print()
-    out.print(table)
     out.print("[bold]Where to look")
     out.print(where_to_look(endings[-1].view), markup=False)
     out.print()
