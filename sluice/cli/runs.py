@@ -52,10 +52,10 @@ def run(
     """
     place = _place(repository)
     git.check_ref(ref)
-    if place == repository:
-        git.check_url(repository)
-    else:
+    if Path(place).is_dir():
         _warn_uncommitted(Path(place))
+    else:
+        git.check_url(repository)
     request = PipelineRequest(
         repository=place,
         ref=ref,
