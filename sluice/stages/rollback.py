@@ -53,31 +53,32 @@ def rollback(
         DeployRefusedError: `to_digest` names no release that was deployed here, or a fenced one.
         DeployFailedError: the target does not become healthy; what served still does.
     """
-    started, clock = now(), time.monotonic()
-    why = request.reason or "asked for"
+    started, why = now(), request.reason or "asked for"
     project, run_id = place.context.project, place.context.run_id
     with turn(world, project, request.environment, run_id, place.log, request.declaration) as mine:
         choice = choose(mine, request, place.artifacts)
         rollback_id = mine.begin_rollback(choice.bad, choice.target.release if choice.target else None, why)
         steps = mine.rollback_steps(rollback_id)
-        try:
-            outcome = _go_back(mine, choice, rollback_id, steps, validate or world.prove, clock, why)
-            with steps.step("withdraw") as note:
-                note.detail = f"{close_open(mine, but=rollback_id)} sets of replicas removed"
-        except BaseException as error:
-            if not mine.took_over(rollback_id):
-                mine.end_rollback_quietly(rollback_id, str(error) or type(error).__name__)
-            give_up(mine, error)
-            raise
+        outcome = _execute(mine, choice, rollback_id, steps, validate or world.prove, why)
         record = _record(mine, request, choice, outcome, rollback_id, steps, started)
-        mine.end_rollback(
-            rollback_id,
-            "serving" if record.passed else "failed",
-            record.reason,
-            validated=record.passed,
-            seconds=outcome.seconds if record.passed else None,
-        )
+        state = "serving" if outcome.replicas else "failed"
+        seconds = outcome.seconds if record.passed else None
+        mine.end_rollback(rollback_id, state, record.reason, validated=record.passed, seconds=seconds)
     return record
+
+
+def _execute(mine: Turn, choice: Choice, rollback_id: str, steps: Steps, validate: Validate, why: str) -> Outcome:
+    clock = time.monotonic()
+    try:
+        outcome = _go_back(mine, choice, rollback_id, steps, validate, clock, why)
+        with steps.step("withdraw") as note:
+            note.detail = f"{close_open(mine, but=rollback_id)} sets of replicas removed"
+    except BaseException as error:
+        if not mine.took_over(rollback_id):
+            mine.end_rollback_quietly(rollback_id, str(error) or type(error).__name__)
+        give_up(mine, error)
+        raise
+    return outcome
 
 
 def _go_back(

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from sluice import limits
 from sluice.errors import SluiceError
@@ -29,6 +26,7 @@ from sluice.targets.base import (
     ReplicaSet,
 )
 from sluice.targets.files import write_private
+from sluice.targets.folders import Folders
 from sluice.targets.ports import free_ports, is_free
 from sluice.targets.replica import (
     answers,
@@ -43,11 +41,7 @@ from sluice.tools.supervisor import ServiceProgram
 
 POLL_SECONDS = 0.05
 AWAKE_SECONDS = 0.03
-TAIL_LINES = 15
-TAIL_BYTES = 16 * 1024
-RESTART_WINDOW_SECONDS = 300.0
 START_RETRIES = 1000  # a replica in service is never given up: what it waits for may come back
-KEPT_LOGS = 10  # sets of replicas whose logs stay after they are gone
 ENDED = ("BACKOFF", "EXITED", "FATAL", "UNKNOWN")
 
 
@@ -57,18 +51,18 @@ class ProcessTarget:
     name = "process"
 
     def __init__(self, home: Home, supervisor: ProcessManager) -> None:
-        self.home = home
+        self.files = Folders(home)
         self.supervisor = supervisor
         self._tag = hashlib.sha256(str(home.root).encode()).hexdigest()[:8]  # several homes share one kernel
 
     def start(self, launch: Launch, secrets: Mapping[str, str]) -> ReplicaSet:
         """Start all replicas aside; returns before they answer."""
         replicas = self._describe(launch, secrets)
-        folder = self._folder(replicas)
         for number, port in enumerate(replicas.ports, start=1):
-            write_private(folder / f"{number}.environment", json.dumps(environment_of(launch, secrets, port)))
-        write_private(folder / "set.json", replicas.model_dump_json())
-        self._make_log_folders()
+            text = json.dumps(environment_of(launch, secrets, port))
+            write_private(self.files.environment(replicas, number), text)
+        write_private(self.files.description(replicas), replicas.model_dump_json())
+        self.files.make_logs()
         programs = [self._program(launch, replicas, n, p) for n, p in enumerate(replicas.ports, start=1)]
         self.supervisor.add_group(replicas.group, programs)
         return replicas
@@ -103,30 +97,19 @@ class ProcessTarget:
 
     def sets(self, project: str, environment: str) -> tuple[ReplicaSet, ...]:
         """Return every set that was started here and not removed, oldest first."""
-        found = [self._read(folder) for folder in (self.home.root / "apps" / project / environment).glob("*/")]
-        return tuple(sorted(filter(None, found), key=lambda replicas: replicas.started_at))
+        return self.files.sets(project, environment)
 
     def remove(self, replicas: ReplicaSet) -> None:
         """Stop all replicas (TERM, then KILL after `stop_timeout`), free their limits, forget their secrets."""
-        self._make_log_folders()
+        self.files.make_logs()
         with _awake(self.supervisor):
             self.supervisor.remove_group(replicas.group)
         for number in self._numbers(replicas):
             limits.remove(self._cgroup(replicas, number))
-        shutil.rmtree(self._folder(replicas), ignore_errors=True)
-        self._forget_old_logs(replicas)
-
-    def tail(self, replicas: ReplicaSet, number: int, lines: int = TAIL_LINES) -> str:
-        """Return the last lines that replica `number` printed."""
-        path = self._log(replicas, number)
-        if not path.exists():
-            return ""
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
+        self.files.forget(replicas)
 
     def _describe(self, launch: Launch, secrets: Mapping[str, str]) -> ReplicaSet:
-        taken = {port for known in self._all_sets() for port in known.ports}
+        taken = {port for known in self.files.sets() for port in known.ports}
         again = f"-{launch.attempt}" if launch.attempt > 1 else ""
         name = f"app-{launch.project[:40]}-{launch.environment[:40]}-{launch.release.digest[7:19]}"
         return ReplicaSet(
@@ -138,20 +121,19 @@ class ProcessTarget:
         )
 
     def _program(self, launch: Launch, replicas: ReplicaSet, number: int, port: int) -> Program:
-        folder = self._folder(replicas)
         words = limits.wrap(
             command_of(launch, port),
             memory_bytes=launch.declaration.memory,
             cpus=launch.declaration.cpu,
             name=self._cgroup(replicas, number),
-            env_file=folder / f"{number}.environment",
-            starts_file=folder / f"{number}.starts",
+            env_file=self.files.environment(replicas, number),
+            starts_file=self.files.starts(replicas, number),
         )
         return ServiceProgram(
             name=replicas.program(number),
             command=tuple(words),
             directory=Path(launch.path),
-            log=self._log(replicas, number),
+            log=self.files.log(replicas, number),
             stop_seconds=launch.service.stop_timeout,
             start_retries=START_RETRIES,
         )
@@ -170,21 +152,16 @@ class ProcessTarget:
             pid=pid,
             address=f"127.0.0.1:{port}",
             healthy=healthy,
-            restarts=self._restarts(replicas, number),
+            restarts=self.files.restarts(replicas, number),
             memory_limit_bytes=limits.memory_limit(cgroup, pid),
             cpu_limit=limits.cpu_limit(cgroup),
             limits_enforced=limits.enforced(cgroup, pid) if pid else (),
         )
 
-    def _restarts(self, replicas: ReplicaSet, number: int) -> int:
-        starts = self._folder(replicas) / f"{number}.starts"
-        times = starts.read_text().split()[1:] if starts.exists() else []
-        return sum(time.time() - float(at) < RESTART_WINDOW_SECONDS for at in times)
-
     def _refuse_ended(self, replicas: ReplicaSet, states: Mapping[str, ProgramState]) -> None:
         for number, port in enumerate(replicas.ports, start=1):
             state = states.get(replicas.program(number))
-            if state is not None and state.state not in ENDED and self._restarts(replicas, number) == 0:
+            if state is not None and state.state not in ENDED and self.files.restarts(replicas, number) == 0:
                 continue
             memory = replicas.declaration.memory
             killed = limits.oom_killed(self._cgroup(replicas, number))
@@ -193,8 +170,8 @@ class ProcessTarget:
             raise error(
                 f"replica {number} of {replicas.release.digest[:19]} {how} before it was healthy",
                 code="OUT_OF_MEMORY" if killed else None,
-                where=str(self._log(replicas, number)),
-                next_step=f"{ReplicaFailedError.next_step} Its last lines:\n{self.tail(replicas, number)}",
+                where=str(self.files.log(replicas, number)),
+                next_step=f"{ReplicaFailedError.next_step} Its last lines:\n{self.files.tail(replicas, number)}",
             )
 
     def _never_healthy(self, replicas: ReplicaSet, seen: tuple[Replica, ...]) -> ReplicaFailedError:
@@ -210,45 +187,14 @@ class ProcessTarget:
             where=f"GET http://127.0.0.1:{port}{replicas.service.health}",
             found=came,
             allowed="status 200",
-            next_step=f"{ReplicaFailedError.next_step} Its last lines:\n{self.tail(replicas, number)}",
+            next_step=f"{ReplicaFailedError.next_step} Its last lines:\n{self.files.tail(replicas, number)}",
         )
 
     def _numbers(self, replicas: ReplicaSet) -> range:
         return range(1, len(replicas.ports) + 1)
 
-    def _all_sets(self) -> list[ReplicaSet]:
-        found = [self._read(folder) for folder in (self.home.root / "apps").glob("*/*/*/")]
-        return [replicas for replicas in found if replicas is not None]
-
-    def _read(self, folder: Path) -> ReplicaSet | None:
-        """Return the set described in `folder`; one that was never fully described was never started either."""
-        try:
-            return ReplicaSet.model_validate_json((folder / "set.json").read_text())
-        except (OSError, ValidationError):
-            return None
-
     def _cgroup(self, replicas: ReplicaSet, number: int) -> str:
         return f"{self._tag}-{replicas.program(number)}"
-
-    def _folder(self, replicas: ReplicaSet) -> Path:
-        return self.home.root / "apps" / replicas.project / replicas.environment / replicas.group
-
-    def _logs(self, replicas: ReplicaSet) -> Path:
-        return self.home.service_logs / "apps" / replicas.project / replicas.environment / replicas.group
-
-    def _log(self, replicas: ReplicaSet, number: int) -> Path:
-        return self._logs(replicas) / f"{number}.log"
-
-    def _forget_old_logs(self, replicas: ReplicaSet) -> None:
-        alive = {known.group for known in self.sets(replicas.project, replicas.environment)}
-        ended = [path for path in self._logs(replicas).parent.glob("*/") if path.name not in alive]
-        for folder in sorted(ended, key=lambda path: path.stat().st_mtime)[:-KEPT_LOGS]:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _make_log_folders(self) -> None:
-        """Make what somebody may have cleaned up: one missing folder keeps supervisord from reading any program."""
-        for known in self._all_sets():
-            self._logs(known).mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager

@@ -151,7 +151,8 @@ def test_a_target_that_fails_its_smoke_test_is_not_called_well(city: City) -> No
 
     assert (record.passed, record.fenced) == (False, True)
     assert "is bad too: GET /: expected 200, observed 500" in record.reason
-    assert city.states("rollbacks") == ["failed"]
+    assert city.states("rollbacks") == ["serving"]
+    assert not city.journal.smoke_passed("greeter", "staging", release("one").digest)
     assert city.serving() == "one"
 
 
