@@ -16,7 +16,7 @@ MARKS: dict[str, tuple[str, str]] = {
     StageState.REUSED: ("↺", "green"),
     StageState.SKIPPED: ("-", "dim"),
     StageState.FAILED: ("✘", "red"),
-    StageState.REJECTED: ("⛔", "red"),
+    StageState.REJECTED: ("⊘", "red"),
     StageState.CANCELLED: ("◼", "yellow"),
     StageState.ERRORED: ("!", "red"),
     StageState.LOST: ("?", "red"),
