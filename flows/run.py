@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from prefect.client.orchestration import get_client
@@ -27,6 +27,7 @@ from sluice.stages.workplace import now
 from sluice.states import RunState, StageName, StageState
 from sluice.store.leases import Heartbeat
 from sluice.store.runs import RunStore, RunTakenError
+from sluice.tally import TALLY
 from tasks.boundary import Attempt, boundary
 from tasks.verdict import outcome
 
@@ -177,6 +178,8 @@ def open_run(run: Run) -> Iterator[Run]:
         if heartbeat is not None:
             heartbeat.close()
         shutil.rmtree(run.home.workspaces / run.id, ignore_errors=True)
+        with suppress(OSError):  # a full disk has told its own error by now
+            run.log(f"{TALLY.starts} starts of outside programs, {TALLY.seconds:.3f} s in them")
         summarise(run.id)
 
 

@@ -23,6 +23,7 @@ from typing import BinaryIO
 import psutil
 
 from sluice.errors import CommandError, ToolMissingError
+from sluice.tally import TALLY
 
 LineSink = Callable[[str], None]
 
@@ -175,6 +176,7 @@ def _process(
         child.wait()
         raise
     finally:
+        TALLY.add(started, time.monotonic())
         meter.stop()
         _end_stragglers(child.pid, readers)
     code = child.returncode
