@@ -67,16 +67,16 @@ class CaseWriter:
     Args:
         file: gets the rows.
         xpassed: ids that passed though a failure was expected, which the report does not show.
-        reruns: id → how many of its first cases are tries that were run again; they are no results.
+        left_out: id → how many of its first cases are no results: tries that were run again, what another shard tells.
     """
 
     def __init__(
-        self, file: TextIO, xpassed: frozenset[str] = frozenset(), reruns: Mapping[str, int] | None = None
+        self, file: TextIO, xpassed: frozenset[str] = frozenset(), left_out: Mapping[str, int] | None = None
     ) -> None:
         self._write = csv.writer(file, lineterminator="\n").writerow
         self._write(COLUMNS)
         self._xpassed = xpassed
-        self._reruns = dict(reruns or {})
+        self._left_out = dict(left_out or {})
         self._seen: set[int] = set()
         self._red: set[int] = set()
         self.tally = Tally()
@@ -95,7 +95,7 @@ class CaseWriter:
     ) -> None:
         """Write one case. The row's text is cut to what a table can hold."""
         tally = self.tally
-        if self._reruns and self._was_rerun(case_id(classname, name)):
+        if self._left_out and self._is_left_out(case_id(classname, name)):
             tally.merged += 1
             return
         key = hash((suite, classname, name))
@@ -122,9 +122,9 @@ class CaseWriter:
         """Tell whether a case of this name has failed before."""
         return hash((suite, classname, name)) in self._red
 
-    def _was_rerun(self, identity: str) -> bool:
-        left = self._reruns.get(identity, 0)
-        self._reruns[identity] = left - 1
+    def _is_left_out(self, identity: str) -> bool:
+        left = self._left_out.get(identity, 0)
+        self._left_out[identity] = left - 1
         return left > 0
 
     def _repeated(self, classname: str, name: str) -> None:

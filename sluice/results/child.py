@@ -35,7 +35,7 @@ def junit(request: dict[str, Any]) -> dict[str, Any]:
     properties: dict[str, str] = {}
     timestamps = []
     with Path(request["rows"]).open("w", encoding="utf-8", newline="", buffering=1 << 20) as file:
-        writer = CaseWriter(file, frozenset(request.get("xpassed", ())), request.get("reruns"))
+        writer = CaseWriter(file, frozenset(request.get("xpassed", ())), request.get("left_out"))
         for path in request["files"]:
             with _naming(request, path):
                 document = read_junit(Path(path), writer, merge_repeats=bool(request.get("merge_repeats")))

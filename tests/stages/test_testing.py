@@ -120,7 +120,7 @@ def test_an_error_while_collecting(room: Room) -> None:
     room.project(**{"test_a.py": "import nowhere_to_be_found\n", "test_b.py": "def test_b(): pass\n"})
     found = only(room.run(frameworks=["pytest"]))
     assert counts(found) == {"total": 1, "errors": 1}
-    assert (found.exit_code, problem(found)) == (2, "")
+    assert (found.exit_code, problem(found), found.collected) == (2, "", 2)
 
 
 def test_unittest_counts_what_unittest_counts(room: Room) -> None:
@@ -236,14 +236,17 @@ MANY = "import pytest\n@pytest.mark.parametrize('x', range({n}))\ndef test_{name
 
 
 def test_the_shards_are_the_whole(room: Room) -> None:
-    room.project(**{f"test_{name}.py": MANY.format(n=n, name=name) for name, n in {"a": 5, "b": 3, "c": 1}.items()})
+    files = {f"test_{name}.py": MANY.format(n=n, name=name) for name, n in {"a": 5, "b": 3, "c": 1}.items()}
+    skipped = "import pytest\npytest.skip('as a whole', allow_module_level=True)\n"
+    room.project(**files, **{"test_skipped.py": skipped})
     durations = {"test_a::test_a[0]": 9.0, "test_a::test_a[1]": 1.0, "test_b::test_b[0]": 1.0}
     record = room.run(frameworks=["pytest"], shards=3, durations=durations, coverage={"enabled": False})
     names = [[f"{row['classname']}::{row['name']}" for row in room.rows(one.cases)] for one in record.executions]
-    assert [one.collected for one in record.executions] == [9, 9, 9]
-    assert sum(one.total for one in record.executions) == 9
-    assert len({name for part in names for name in part}) == 9
-    assert names[0] == ["test_a::test_a[0]"]  # as long as all that the other two shards got
+    assert [one.collected for one in record.executions] == [10, 10, 10]
+    assert [one.declared_total for one in record.executions] == [one.total for one in record.executions]
+    assert sum(one.total for one in record.executions) == 10
+    assert len({name for part in names for name in part}) == 10
+    assert names[0] == ["::test_skipped", "test_a::test_a[0]"]  # as long as all that the other two shards got
     assert record.passed
 
 

@@ -59,9 +59,13 @@ def data_file(job: Job) -> Path:
 
 def _plugin_is_on(job: Job) -> bool:
     """Tell whether the project's pytest options start pytest-cov: two measurements at once would spoil both."""
-    if "pytest-cov" not in (job.environment.versions if job.environment else {}):
+    versions = job.environment.versions if job.environment else {}
+    if "pytest-cov" not in versions:
         return False
-    return "--cov" in f"{' '.join(pytest_options(job.tree))} {' '.join(job.request.config.args)}"
+    if "pytest-enabler" in versions:  # adds `--cov` by itself
+        return True
+    config = job.request.config
+    return "--cov" in " ".join([*pytest_options(job.tree), *config.args, config.env.get("PYTEST_ADDOPTS", "")])
 
 
 def _by_plugin(environment: Environment, job: Job) -> CoveragePlan:

@@ -82,7 +82,8 @@ class Trace:
         running: ids of tests that began and did not end.
         counter: what pytest itself writes into its report as the number of tests.
         xpassed: case ids that passed though they were expected to fail.
-        reruns: case ids that were run again.
+        reruns: case ids that were run again, once for each time.
+        skipped_files: case ids of files that were skipped as a whole; every shard reports them.
     """
 
     collected: int | None = None
@@ -90,6 +91,7 @@ class Trace:
     counter: int | None = None
     xpassed: tuple[str, ...] = ()
     reruns: tuple[str, ...] = ()
+    skipped_files: tuple[str, ...] = ()
 
 
 def read_trace(path: Path) -> Trace:
@@ -120,6 +122,7 @@ def read_trace(path: Path) -> Trace:
         counter=end.get("counter"),
         xpassed=tuple(end.get("xpassed", ())),
         reruns=tuple(end.get("reruns", ())),
+        skipped_files=tuple(end.get("skipped_files", ())),
     )
 
 

@@ -130,7 +130,7 @@ def _parse(job: Job, runner: Runner, taken: Sequence[Taken], trace: Trace) -> di
         names={str(one.copy): one.name for one in taken},
         merge_repeats=runner.name == "pytest",
         xpassed=list(trace.xpassed),
-        reruns=dict(Counter(trace.reruns)),
+        left_out=dict(Counter(trace.reruns) + Counter(trace.skipped_files if job.request.cell.shard > 1 else ())),
     )
 
 

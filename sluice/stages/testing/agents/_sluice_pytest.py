@@ -51,10 +51,19 @@ class Recorder:
         self.deselected = 0
         self.xpassed = []
         self.reruns = []
+        self.skipped_files = []
+        self.broken_files = 0
         self.collected = None
 
     def write(self, kind, **more):
         self.file.write(json.dumps(dict(more, event=kind)) + "\n")
+
+    def pytest_collectreport(self, report):
+        """A file that is skipped or broken as a whole is one case of the report."""
+        if report.skipped:
+            self.skipped_files.append(case_id(report.nodeid))
+        elif report.failed:
+            self.broken_files += 1
 
     def pytest_deselected(self, items):
         self.deselected += len(items)
@@ -62,12 +71,15 @@ class Recorder:
     def pytest_collection_finish(self, session):
         if self.collected is None:
             self.collected = getattr(session.config, "_sluice_collected", len(session.items))
-        self.write("collected", count=self.collected)
+        self.write_collected()
+
+    def write_collected(self):
+        self.write("collected", count=self.collected + len(self.skipped_files) + self.broken_files)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node, ids):
         self.collected = max(self.collected or 0, len(ids))
-        self.write("collected", count=self.collected)
+        self.write_collected()
 
     def pytest_runtest_logstart(self, nodeid, location):
         self.write("start", id=nodeid)
@@ -91,6 +103,7 @@ class Recorder:
             deselected=self.deselected,
             xpassed=self.xpassed,
             reruns=self.reruns,
+            skipped_files=self.skipped_files,
             pytest=pytest.__version__,
         )
 
