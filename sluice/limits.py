@@ -119,6 +119,14 @@ def remove(name: str) -> bool:
         time.sleep(0.02)
 
 
+def remove_all(prefix: str) -> bool:
+    """Remove every group whose name begins with `prefix`, as :func:`remove` does; True when none is left."""
+    parents = {folder.parent for folder in Groups(prefix).folders().values()}
+    names = {path.name for parent in parents for path in parent.glob(f"{prefix}*/")}
+    left = [name for name in sorted(names) if not remove(name)]
+    return not left
+
+
 def _rmdir(folder: Path) -> bool:
     with contextlib.suppress(OSError):
         folder.rmdir()

@@ -53,7 +53,7 @@ class ProcessTarget:
     def __init__(self, home: Home, supervisor: ProcessManager) -> None:
         self.files = Folders(home)
         self.supervisor = supervisor
-        self._tag = hashlib.sha256(str(home.root).encode()).hexdigest()[:8]  # several homes share one kernel
+        self._tag = _tag(home)
 
     def start(self, launch: Launch, secrets: Mapping[str, str]) -> ReplicaSet:
         """Start all replicas aside; returns before they answer."""
@@ -195,6 +195,16 @@ class ProcessTarget:
 
     def _cgroup(self, replicas: ReplicaSet, number: int) -> str:
         return f"{self._tag}-{replicas.program(number)}"
+
+
+def remove_limits(home: Home) -> bool:
+    """Remove the control groups of all replicas of a home, for when nothing of it is to stay on the machine."""
+    return limits.remove_all(f"{_tag(home)}-app-")
+
+
+def _tag(home: Home) -> str:
+    """Return what tells this home's control groups from those of others: one kernel has them all."""
+    return hashlib.sha256(str(home.root).encode()).hexdigest()[:8]
 
 
 @contextmanager

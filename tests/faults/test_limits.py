@@ -84,6 +84,16 @@ class TestControlGroup:
             time.sleep(0.02)
         assert limits.processes(name) == ()
 
+    def test_all_groups_of_a_prefix_are_removed_and_no_other(self, name: str) -> None:
+        for each in (f"{name}-a", f"{name}-b", f"other-{name}"):
+            run(limits.wrap(["true"], memory_bytes=64 * MIB, cpus=1, name=each))
+
+        assert limits.remove_all(f"{name}-")
+
+        assert [limits.enforced(f"{name}-{each}") for each in "ab"] == [(), ()]
+        assert limits.enforced(f"other-{name}") != ()
+        assert limits.remove(f"other-{name}")
+
 
 def test_without_a_group_a_resource_limit_holds_and_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     code = (
