@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from prefect.states import Cancelled, Failed
 
 from data_checks.facts import BoundaryFacts
 from flows.stage import Stage
+from flows.stopping import Beat, be_stoppable, stop_myself
 from flows.summary import summarise
 from sluice.database import database
 from sluice.errors import CancelledRunError, Exit, SluiceError
@@ -155,11 +155,14 @@ class Run:
 def open_run(run: Run) -> Iterator[Run]:
     """Hold the run's lease while it works, and end it in one terminal state however the block ends."""
     os.environ["SLUICE_RUN_ID"] = run.id  # left-over processes of a dead run are found by it
+    be_stoppable()
     heartbeat: Heartbeat | None = None
     try:
         owner = f"{os.uname().nodename}:{os.getpid()}"
         fence = run.store.start_run(run.id, prefect_flow_run_id=flow_run.id, owner=owner)
-        heartbeat = Heartbeat(lambda: _beat(run, fence), _stop_myself).start()
+        beat = Beat(run.store, run.id, fence)
+        beat.first()
+        heartbeat = Heartbeat(beat, stop_myself).start()
         yield run
     except RunTakenError:
         raise  # it goes on elsewhere: its end is not ours to write
@@ -181,16 +184,6 @@ def open_run(run: Run) -> Iterator[Run]:
         with suppress(OSError):  # a full disk has told its own error by now
             run.log(f"{TALLY.starts} starts of outside programs, {TALLY.seconds:.3f} s in them")
         summarise(run.id)
-
-
-def _beat(run: Run, fence: int) -> None:
-    if run.store.renew_lease(run.id, fence):
-        _stop_myself()
-
-
-def _stop_myself() -> None:
-    """End this flow process as a cancellation does: its lease is somebody else's, or somebody asked to stop."""
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def end_flow(work: Callable[[], None]) -> State[Any] | None:

@@ -16,17 +16,19 @@ from sluice.states import RunState, StageState
 from sluice.store.read import RunView, StageView
 
 POLL_SECONDS = 0.15
+REASON_LINES = 12
 FOLLOWED = {state for state in StageState if state not in (StageState.PENDING, StageState.RUNNING)}
 
 View = Callable[[], RunView | None]
 
 
-def follow(view: View, *, waiting: str) -> RunView:
+def follow(view: View, *, waiting: str, told: set[str]) -> RunView:
     """Show a run until it has ended; return its last view.
 
-    In a terminal the table moves; elsewhere each stage is one line when it has ended.
+    In a terminal the table moves; elsewhere each stage is one line when it has ended. `told` keeps what was printed,
+    for the case that somebody interrupts and follows again.
     """
-    return _follow_live(view, waiting) if out.is_terminal else _follow_plain(view, waiting)
+    return _follow_live(view, waiting) if out.is_terminal else _follow_plain(view, waiting, told)
 
 
 def _views(view: View) -> Iterator[RunView | None]:
@@ -49,9 +51,8 @@ def _follow_live(view: View, waiting: str) -> RunView:
     return last
 
 
-def _follow_plain(view: View, waiting: str) -> RunView:
+def _follow_plain(view: View, waiting: str, told: set[str]) -> RunView:
     out.print(waiting, markup=False)
-    told: set[str] = set()
     last: RunView | None = None
     for now in _views(view):
         last = now or last
@@ -74,9 +75,9 @@ def plain_lines(stage: StageView) -> list[str]:
 def reason_lines(stage: StageView) -> list[str]:
     """Return why a stage failed, a line each; empty for a good stage."""
     bad = (StageState.FAILED, StageState.REJECTED, StageState.ERRORED, StageState.LOST)
-    if StageState(stage.state) not in bad or not stage.reason or stage.reason == stage.headline:
+    if StageState(stage.state) not in bad or not stage.reason or stage.reason in stage.headline:
         return []
-    return stage.reason.splitlines()[:12]
+    return stage.reason.splitlines()[:REASON_LINES]
 
 
 def _table(run: RunView, spinners: dict[str, Spinner]) -> RenderableType:

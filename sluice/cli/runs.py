@@ -15,9 +15,10 @@ from sluice.cli.follow import follow
 from sluice.cli.report import show_end
 from sluice.cli.screen import err, mark, out, seconds
 from sluice.cli.watch import Watch
+from sluice.config.load import load_project
 from sluice.database import database
-from sluice.errors import Exit, UsageError
-from sluice.records.request import PipelineRequest, RollbackOrder, Trigger
+from sluice.errors import Exit, SluiceError, UsageError
+from sluice.records.request import PipelineRequest, RollbackOrder, Trigger, project_name
 from sluice.services.addresses import load
 from sluice.services.lifecycle import ensure_up
 from sluice.settings import Settings
@@ -50,12 +51,8 @@ def run(
 
     Examples: `sluice run` (the current branch here) · `sluice run --ref v1.2.0` · `sluice run --pull-request`.
     """
-    place = _place(repository)
     git.check_ref(ref)
-    if Path(place).is_dir():
-        _warn_uncommitted(Path(place))
-    else:
-        git.check_url(repository)
+    place = _place(repository)
     request = PipelineRequest(
         repository=place,
         ref=ref,
@@ -70,8 +67,13 @@ def run(
 
 
 def _place(repository: str) -> str:
-    path = Path(repository).expanduser()
-    return str(git.top_level(path)) if path.exists() else repository
+    """Return the top of the repository that a path lies in, having warned of what is not committed; or the URL."""
+    if git.is_url(repository):
+        git.check_url(repository)
+        return repository
+    top = git.top_level(Path(repository))
+    _warn_uncommitted(top)
+    return str(top)
 
 
 def _warn_uncommitted(path: Path) -> None:
@@ -99,8 +101,7 @@ def _start(
     settings = Settings()
     ensure_up(settings, lambda line: err.print(escape(line), style="dim"))
     api = PrefectApi(load(settings))
-    RunStore(database()).open_run(run_id, **row)
-    flow_run_id = api.create_flow_run(deployment, parameters, name=name, idempotency_key=run_id)
+    flow_run_id = _ordered(api, deployment, name, parameters, row, run_id)
     if not wait:
         out.print(f"run {run_id[:8]} · {api.flow_run_url(flow_run_id)}")
         return int(Exit.GREEN)
@@ -110,20 +111,44 @@ def _start(
     return view.exit_code if view.exit_code is not None else int(Exit.INFRASTRUCTURE)
 
 
+def _ordered(
+    api: PrefectApi,
+    deployment: str,
+    name: str,
+    parameters: Mapping[str, object],
+    row: Mapping[str, Any],
+    run_id: str,
+) -> str:
+    """Open the run's row and have Prefect run it; a row that nobody will work on is ended at once."""
+    store = RunStore(database())
+    store.open_run(run_id, **row)
+    try:
+        return api.create_flow_run(deployment, parameters, name=name, idempotency_key=run_id)
+    except SluiceError as error:
+        store.finish_run(run_id, RunState.ERRORED, str(error), int(error.exit_code))
+        raise
+    except KeyboardInterrupt:
+        store.finish_run(run_id, RunState.CANCELLED, "CANCELLED: stopped before it began", int(Exit.CANCELLED))
+        raise
+
+
 def _followed(watch: Watch, waiting: str) -> RunView:
     """Follow to the end; the first Ctrl-C stops the run and goes on watching, a second one leaves."""
+    told: set[str] = set()
     try:
-        return follow(watch, waiting=waiting)
+        return follow(watch, waiting=waiting, told=told)
     except KeyboardInterrupt:
         err.print("\nStopping the run; it cleans up after itself (Ctrl-C again: leave it to the services) …")
-        watch.cancel()
-        return follow(watch, waiting="stopping …")
+        watch.cancel(getpass.getuser())
+        return follow(watch, waiting="stopping …", told=told)
 
 
 def rollback(
     environment: str = typer.Argument(..., help="Environment to roll back, e.g. staging."),
     to: str | None = typer.Option(None, "--to", help="Digest of the release to go to; the last good one if left out."),
-    project: str | None = typer.Option(None, "--project", help="Project; the repository's here if left out."),
+    project: str | None = typer.Option(
+        None, "--project", help="Project; if left out, the only one that has it, or the one here."
+    ),
     reason: str = typer.Option("asked for by hand", "--reason", help="Why; recorded with the rollback."),
 ) -> int:
     """Put an environment back to a release that was good there, prove it, and fence the bad one.
@@ -146,15 +171,35 @@ def rollback(
 
 
 def _project_of(environment: str) -> str:
-    projects = Reader(database()).projects_with(environment)
-    if len(projects) == 1:
-        return projects[0]
+    """Return the one project that has the environment; of several, the one whose repository we stand in."""
+    reader = Reader(database())
+    projects = reader.projects_with(environment)
+    here = _project_here() if len(projects) > 1 else None
+    if len(projects) == 1 or here in projects:
+        return here if here in projects else projects[0]
+    if not projects:
+        known = sorted({view.environment for view in reader.environments()})
+        raise UsageError(
+            "nothing was ever deployed to an environment of this name",
+            code="ENVIRONMENT_UNKNOWN",
+            found=environment,
+            allowed=", ".join(known) or "none yet",
+            next_step="`sluice run` deploys what the routes in sluice.yaml say.",
+        )
     raise UsageError(
-        f"environment {environment} is known in {len(projects)} projects",
+        f"{len(projects)} projects have an environment {environment}",
         code="PROJECT_UNCLEAR",
-        allowed=", ".join(projects) or "none was deployed yet",
-        next_step="Name one with --project.",
+        allowed=", ".join(projects),
+        next_step="Name one with --project, or go to its repository.",
     )
+
+
+def _project_here() -> str | None:
+    try:
+        top = git.top_level(Path())
+        return load_project(top).config.project or project_name(str(top))
+    except SluiceError:  # no repository, or a broken sluice.yaml: then somebody must name the project
+        return None
 
 
 def cancel(run_id: str = typer.Argument("latest", help="Run, or the beginning of its id.")) -> int:
@@ -162,9 +207,12 @@ def cancel(run_id: str = typer.Argument("latest", help="Run, or the beginning of
     view = Reader(database()).resolve_run(run_id)
     if RunState(view.state).terminal:
         raise UsageError(f"run {view.id[:8]} has already ended ({view.state})", code="RUN_ENDED")
-    RunStore(database()).request_cancel(view.id, getpass.getuser())
+    store = RunStore(database())
+    store.request_cancel(view.id, getpass.getuser())
     if view.prefect_flow_run_id is not None:
         PrefectApi(load(Settings())).cancel(view.prefect_flow_run_id)
+    else:  # nobody has begun it; whoever does finds it ended
+        store.finish_run(view.id, RunState.CANCELLED, "CANCELLED: stopped before it began", int(Exit.CANCELLED))
     out.print(f"run {view.id[:8]} is being stopped")
     return int(Exit.GREEN)
 

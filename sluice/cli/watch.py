@@ -43,8 +43,9 @@ class Watch:
             self._settle()
         return view
 
-    def cancel(self) -> None:
+    def cancel(self, by: str) -> None:
         """Ask for the run's end: Prefect stops its process, which cleans up after itself."""
+        RunStore(database()).request_cancel(self._run_id, by)
         self._api.cancel(self._flow_run_id)
 
     def _settle(self) -> None:
