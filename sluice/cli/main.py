@@ -7,17 +7,15 @@ import sys
 import traceback
 from importlib import import_module
 
-import click
 import typer
 
 from sluice import __version__
-from sluice.errors import Exit, SluiceError
+from sluice.errors import Exit, SluiceError, UsageError
 
 GROUPS = ("runs", "report", "configuration", "services", "demo")
 
 app = typer.Typer(
     name="sluice",
-    no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -50,16 +48,14 @@ def main() -> None:
 def run(words: list[str]) -> int:
     """Run the command line `words`; return its exit code, having printed errors to standard error."""
     try:
-        result = app(words, standalone_mode=False)
+        result = app(words or ["--help"], prog_name="sluice", standalone_mode=False)
     except SluiceError as error:
-        typer.secho(str(error), fg=typer.colors.RED, err=True)
-        return int(error.exit_code)
-    except click.exceptions.Exit as ended:
-        return int(ended.exit_code)
-    except click.ClickException as error:
-        error.show()
-        return int(Exit.USAGE)
-    except (click.Abort, KeyboardInterrupt):
+        return _tell(error)
+    except typer.Exit as ended:
+        return ended.exit_code
+    except typer.TyperException as error:
+        return _tell(_bad_words(error))
+    except (typer.Abort, KeyboardInterrupt):
         typer.echo("Stopped.", err=True)
         return int(Exit.CANCELLED)
     except BrokenPipeError:
@@ -68,6 +64,19 @@ def run(words: list[str]) -> int:
         _tell_bug()
         return int(Exit.BUG)
     return result if isinstance(result, int) else int(Exit.GREEN)
+
+
+def _tell(error: SluiceError) -> int:
+    typer.secho(str(error), fg=typer.colors.RED, err=True)
+    return int(error.exit_code)
+
+
+def _bad_words(error: typer.TyperException) -> UsageError:
+    """Return Typer's complaint about the command line in the form of all errors."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "sluice"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    return UsageError(message, next_step=f"`{command} --help` shows what there is.")
 
 
 def _tell_bug() -> None:

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
+from sluice import command
 from sluice.cli.screen import mark, out, seconds
 from sluice.database import database
 from sluice.errors import UsageError
 from sluice.services.addresses import load
 from sluice.settings import Settings
-from sluice.states import CheckStatus, RunState, StageName
-from sluice.store.read import Reader, RunView, StageView
+from sluice.states import CheckStatus, RunState, Severity, StageName, StageState
+from sluice.store.read import Reader
+from sluice.store.views import CheckView, InputChange, RunView, StageView
 from sluice.tools.resolve import locate
 
 FOLLOW_SECONDS = 0.3
+DIGEST = re.compile(r"\b[0-9a-f]{40,64}\b")
+SHORT_DIGEST = 12
+CHECK_MARKS: dict[str, tuple[str, str]] = {
+    CheckStatus.PASSED: ("✔", "green"),
+    CheckStatus.FAILED: ("✘", "red"),
+    CheckStatus.COULD_NOT_RUN: ("!", "red"),
+}
 DETAIL_LINES = 12
+SQL_SECONDS = 600.0
 LOUD = (CheckStatus.FAILED, CheckStatus.COULD_NOT_RUN)
 RUN = typer.Argument("latest", help="Run: `latest`, an id, or its first characters.")
 
@@ -80,27 +90,41 @@ def _checks(stage: StageView, all_checks: bool) -> None:
         out.print(f"  boundary: {passed} checks passed, {len(stage.checks) - passed} not applicable", style="dim")
     if not shown:
         return
-    table = Table(box=None, header_style="dim", padding=(0, 1))
-    for name in ("", "code", "check", "expected", "observed"):
-        table.add_column(name, overflow="fold")
     for check in shown:
-        colour = "red" if check.status in LOUD else "green" if check.status == CheckStatus.PASSED else "dim"
-        words = (check.status, check.code, check.name, check.expected, check.observed)
-        table.add_row(*(Text(word, colour) for word in words))
-    out.print(table)
+        out.print(*_check(check), sep="\n")
+
+
+def _check(check: CheckView) -> Iterator[Text]:
+    """Yield a check in a line; of one that did not pass, all that is known, a line each."""
+    sign, colour = CHECK_MARKS.get(check.status, ("-", "dim"))
+    head = Text(f"  {sign} {check.code} {check.name}", colour)
+    if check.status not in LOUD:
+        yield head.append(f"  {short(check.observed or check.message)}", "dim")
+        return
+    yield head.append(f"  {check.status}{'' if check.severity == Severity.STOP else ', a warning'}", colour)
+    for name, words in (("expected", check.expected), ("observed", check.observed), ("do", check.next_step)):
+        if words:
+            yield Text(f"      {name:<9} {short(words)}")
+
+
+def short(words: str) -> str:
+    """Return the words with every digest and commit cut to what people compare."""
+    return DIGEST.sub(lambda found: found[0][:SHORT_DIGEST], words)
 
 
 def show_end(view: RunView) -> None:
     """Print how a run ended, why, and where to look next."""
     sign, colour = mark(view.state)
+    told = any(stage.reason == view.reason for stage in view.stages)  # under its stage
     out.print()
     out.print(f"[bold {colour}]{sign} {view.state}[/] in {seconds(view.seconds)} · exit code {view.exit_code}")
-    for line in view.reason.splitlines():
+    for line in () if told else view.reason.splitlines():
         out.print(f"  {line}", markup=False, style=colour)
-    if view.state not in (RunState.PASSED,):
-        out.print(f"  sluice report {view.id[:8]}   ·   sluice logs {view.id[:8]}", markup=False, style="dim")
-    else:
-        out.print(f"  sluice report {view.id[:8]}", markup=False, style="dim")
+    serving = next((stage.headline for stage in view.stages if stage.stage == StageName.DEPLOY), "")
+    if serving and view.state == RunState.PASSED:
+        out.print(f"  {serving}", markup=False)
+    logs_too = "" if view.state == RunState.PASSED else f"   ·   sluice logs {view.id[:8]}"
+    out.print(f"  sluice report {view.id[:8]}{logs_too}", markup=False, style="dim")
 
 
 def where_to_look(view: RunView) -> str:
@@ -169,25 +193,41 @@ def why(run: str = RUN, stage: StageName = typer.Argument(..., help="Stage.")) -
     found = next((each for each in view.stages if each.stage == stage), None)
     if found is None:
         raise UsageError(f"run {view.id[:8]} has no stage {stage}", code="STAGE_UNKNOWN")
-    changes = reader.why(view.id, stage)
     if found.reused_from_run:
         out.print(f"{stage} was reused from run {found.reused_from_run[:8]}: all of its inputs are the same")
         return
-    out.print(
-        f"{stage} ran" + ("" if changes else ": no earlier run has the same inputs, or it acts and is never reused")
-    )
-    for change in changes:
-        out.print(f"  {change.name}: {change.before or '(nothing)'} → {change.after or '(nothing)'}", markup=False)
+    if found.state in (StageState.SKIPPED, StageState.PENDING):
+        out.print(f"{stage} did not run: {found.reason or 'the run has not come to it'}", markup=False)
+        return
+    changes = reader.why(view.id, stage)
+    out.print(f"{stage} ran: {_because(stage, changes)}", markup=False)
+    for change in changes if any(change.before for change in changes) else ():
+        before, after = short(change.before or "(nothing)"), short(change.after or "(nothing)")
+        out.print(f"  {change.name}: {before} → {after}", markup=False)
+
+
+def _because(stage: StageName, changes: Sequence[InputChange]) -> str:
+    if stage in (StageName.DEPLOY, StageName.SMOKE, StageName.ROLLBACK):
+        return "it acts on an environment, and is never reused"
+    if not changes:
+        return "no good result with these inputs was there to reuse"
+    if not any(change.before for change in changes):
+        return "it is the first of this project that was recorded"
+    return "these inputs changed since the run before"
 
 
 def sql(query: str | None = typer.Argument(None, help="A query; without one, an interactive psql opens.")) -> None:
     """Ask the database, read-only: `sluice sql "select * from v_runs limit 5"`."""
-    words = [
-        str(locate("postgres").with_name("psql")),
-        load(Settings()).database_url,
-        "--set=ON_ERROR_STOP=1",
-        "--pset=pager=off",
-    ]
-    words += ["--command", query] if query else []
+    words = [str(locate("postgres").with_name("psql")), load(Settings()).database_url]
+    words += ["--no-psqlrc", "--set=ON_ERROR_STOP=1", "--pset=pager=off"]
     os.environ["PGOPTIONS"] = "-c default_transaction_read_only=on -c role=sluice_reader"
-    os.execv(words[0], words)  # noqa: S606 - psql takes the terminal over
+    if query is None:
+        os.execv(words[0], words)  # noqa: S606 - psql takes the terminal over
+    done = command.run([*words, "--command", query], timeout=SQL_SECONDS, accept=None)
+    typer.echo(done.output, nl=False)
+    if done.exit_code:
+        raise UsageError(
+            (done.errors.splitlines() or ["psql did not end in time"])[0].removeprefix("ERROR:").strip(),
+            code="SQL_REFUSED",
+            next_step="`sluice sql '\\d v_runs'` shows the columns of a view; nothing can be changed here.",
+        )
