@@ -54,7 +54,7 @@ def go_back(run: Run, order: DeployRequest, deployed: DeployRecord, bad: SluiceE
         service=order.service,
         smoke=order.smoke,
         bad=deployed.release,
-        reason=str(bad),
+        reason=f"{bad.code}: {bad.message}",
         requested_by="sluice",
     )
     try:

@@ -65,7 +65,7 @@ def rejection(context: StageContext, report: BoundaryReport) -> ContractRejected
         return ContractRejectedError("no check of the boundary was evaluated", where=f"after {context.stage}")
     first = report.stops[0]
     return ContractRejectedError(
-        f"{first.name}: {first.message}",
+        f"{first.name}: {first.message.rstrip('.')}",
         code=first.code,
         where=f"the boundary after {context.stage}",
         next_step=first.next_step,
