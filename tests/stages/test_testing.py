@@ -284,6 +284,14 @@ def test_a_project_that_measures_itself(room: Room) -> None:
     assert [row["path"] for row in room.rows(found.coverage.files)] == ["src/thing/__init__.py"]
 
 
+def test_code_made_at_run_time_hides_no_coverage(room: Room) -> None:
+    text = "import loose\ndef test_x():\n    exec(compile('a = 1', 'made_up.py', 'exec'))\n    assert loose.ONE == 1\n"
+    room.project(**{"loose.py": "ONE = 1\n", "test_a.py": text})
+    found = only(room.run(frameworks=["pytest"]))
+    assert found.coverage is not None, found.coverage_problem
+    assert [row["path"] for row in room.rows(found.coverage.files)] == ["loose.py"]
+
+
 def test_the_gate_on_coverage(room: Room) -> None:
     room.project(**package(**{"tests/test_a.py": GREEN}))
     record = room.run(frameworks=["pytest"], coverage={"fail_under": 80})

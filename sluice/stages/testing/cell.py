@@ -16,7 +16,7 @@ from sluice.stages.testing.environment import Environment, prepare
 from sluice.stages.testing.errors import TestSetupError
 from sluice.stages.testing.execution import Outcome, execute
 from sluice.stages.testing.inputs import inputs
-from sluice.stages.testing.job import Job, test_environment
+from sluice.stages.testing.job import Job, setup_environment
 from sluice.stages.testing.matrix import SHOWN_FAILURES
 from sluice.stages.testing.runners import RUNNERS
 from sluice.stages.workplace import Workplace, now
@@ -118,7 +118,7 @@ def _set_up(job: Job, place: Workplace) -> None:
         done = command.run(
             words,
             cwd=job.tree,
-            env=test_environment(job),
+            env=setup_environment(job, place.home.cache),
             timeout=job.request.config.timeout,
             log=place.log,
             merge=True,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +18,14 @@ from sluice.records.testing import TestRequest
 from sluice.stages.testing import agents
 from sluice.stages.testing.environment import Environment
 
+EVENTS_BYTES = 512 << 20
+LINE_BYTES = 64 << 20
+MOST_RUNNING = 10_000
 _AGENTS = Path(agents.__file__).parent
+# What a command that fetches something needs to know of this machine's network; never handed to the tests.
+_NETWORK = re.compile(
+    r"SSL_CERT_(?:FILE|DIR)|NODE_EXTRA_CA_CERTS|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(?:https?|all|no)_proxy", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -95,35 +105,32 @@ class Trace:
 
 
 def read_trace(path: Path) -> Trace:
-    """Read an agent's events; a line that a kill has cut ends them."""
-    if not path.is_file() or path.is_symlink():
-        return Trace()
-    collected: int | None = None
+    """Read an agent's events; whatever is no event of ours ends them: a kill cuts lines, and tests could write here."""
+    told: dict[str, Any] = {}
     running: dict[str, None] = {}
-    end: dict[str, Any] = {}
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                break
-            match event.get("event"):
-                case "collected":
-                    collected = int(event["count"])
-                case "start":
-                    running[str(event["id"])] = None
-                case "finish":
-                    running.pop(str(event["id"]), None)
-                case "end":
-                    end = event
-    return Trace(
-        collected=collected,
-        running=tuple(running)[:20],
-        counter=end.get("counter"),
-        xpassed=tuple(end.get("xpassed", ())),
-        reruns=tuple(end.get("reruns", ())),
-        skipped_files=tuple(end.get("skipped_files", ())),
-    )
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > EVENTS_BYTES:
+            return Trace()
+        with path.open(encoding="utf-8", errors="replace") as file:
+            while line := file.readline(LINE_BYTES):
+                _take_event(json.loads(line), told, running)
+    return Trace(running=tuple(running)[:20], **told)
+
+
+def _take_event(event: dict[str, Any], told: dict[str, Any], running: dict[str, None]) -> None:
+    match event["event"]:
+        case "collected":
+            told["collected"] = int(event["count"])
+        case "start" if len(running) < MOST_RUNNING:
+            running[str(event["id"])] = None
+        case "finish":
+            running.pop(str(event["id"]), None)
+        case "end":
+            counter = event.get("counter")
+            told["counter"] = counter if isinstance(counter, int) else None
+            for name in ("xpassed", "reruns", "skipped_files"):
+                told[name] = tuple(str(one) for one in event.get(name, ()))
 
 
 def test_environment(job: Job) -> dict[str, str]:
@@ -145,6 +152,16 @@ def test_environment(job: Job) -> dict[str, str]:
     if job.environment is not None:
         told["VIRTUAL_ENV"] = str(job.environment.folder)
     return {**told, **_declared(job.request.config.env), **_declared(job.request.cell.env)}
+
+
+def setup_environment(job: Job, cache: Path) -> dict[str, str]:
+    """Return the environment of the setup commands: that of the tests, and what fetching needs.
+
+    Args:
+        cache: where npm keeps what it fetched, by its digest.
+    """
+    network = {name: value for name, value in os.environ.items() if _NETWORK.fullmatch(name) and "@" not in value}
+    return {"npm_config_cache": str(cache / "npm"), **network, **test_environment(job)}
 
 
 def _declared(env: Mapping[str, str]) -> dict[str, str]:
