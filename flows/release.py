@@ -58,7 +58,7 @@ def go_back(run: Run, order: DeployRequest, deployed: DeployRecord, bad: SluiceE
         requested_by="sluice",
     )
     try:
-        healed: RollbackRecord = run.through(ROLLBACK, request, replicas=order.declaration.replicas)
+        healed: RollbackRecord = run.through(ROLLBACK, request)
     except SmokeFailedError as nowhere:
         return SmokeFailedError(bad.message, code=bad.code, next_step=str(nowhere))
     assert healed.release is not None

@@ -41,7 +41,7 @@ def go_back(order: RollbackOrder) -> None:
             requested_by=order.requested_by,
         )
         with hold(world, run.project, order.environment, run.id, run.log):
-            run.through(ROLLBACK, request, replicas=declaration.replicas)
+            run.through(ROLLBACK, request)
 
 
 def declared(order: RollbackOrder) -> Config:
