@@ -12,7 +12,9 @@ from sluice.settings import Settings
 
 # Of the shell that typed `sluice up`, and no business of services. PYTHON*: an inherited "write no bytecode" doubles
 # the start time of every Python. PREFECT*: would turn our clients to another server.
-DROPPED_PREFIXES = ("PREFECT_", "PYTHON", "SSH_", "XDG_SESSION", "TERM_", "TMUX", "VSCODE_", "SLUICE_FAILPOINT")
+OF_THE_SHELL = ("PREFECT_", "PYTHON", "SSH_", "XDG_SESSION", "TERM_", "TMUX", "VSCODE_", "PYTEST_")
+OF_TESTS = ("SLUICE_FAILPOINT", "SLUICE_ALLOW")  # a test passes them to one run, by its job variables
+DROPPED_PREFIXES = OF_THE_SHELL + OF_TESTS
 DROPPED = {"PWD", "OLDPWD", "SHLVL", "_", "TERM", "COLUMNS", "LINES", "LS_COLORS", "DISPLAY", "WINDOWID", "MAKEFLAGS"}
 DROPPED |= {"MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "VIRTUAL_ENV_PROMPT", "PS1", "COLORTERM", "COLORFGBG"}
 SYSTEM = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -10,9 +9,7 @@ from contextlib import contextmanager
 
 import filelock
 
-from sluice import limits
 from sluice.errors import InfrastructureError, SluiceError
-from sluice.limit_launcher import Groups
 from sluice.services import code, sockets, supervisord, warm_client
 from sluice.services.addresses import Addresses, load
 from sluice.services.leftovers import end_leftovers
@@ -110,9 +107,8 @@ def _current(settings: Settings) -> Addresses | None:
 
 
 def _purge(home: Home) -> None:
+    from sluice.targets.process import remove_limits  # only who removes everything waits for its import
+
     sockets.forget(home)
-    tag = hashlib.sha256(str(home.root).encode()).hexdigest()[:8]
-    for controller in Groups(tag).folders().values():
-        for group in controller.parent.glob(f"{tag}-*"):
-            limits.remove(group.name)
+    remove_limits(home)
     shutil.rmtree(home.root)

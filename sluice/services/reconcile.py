@@ -23,11 +23,12 @@ MARK = "SLUICE_RUN_ID"
 WHY = "WORKER_LOST: its process died without a word. What it had not finished was not done; run again."
 
 
-def reconcile(settings: Settings) -> tuple[str, ...]:
+def reconcile(settings: Settings, pending_seconds: float = PENDING_SECONDS) -> tuple[str, ...]:
     """Settle dead runs once; return the ids of those that were lost.
 
     A run is dead when its lease has run out by the database's clock: its state becomes `lost`, Prefect's state of it
-    `Crashed` (which frees its concurrency slot), its left-over processes end, its workspaces go.
+    `Crashed` (which frees its concurrency slot), its left-over processes end, its workspaces go. A flow run that a worker
+    took more than `pending_seconds` ago and that never began is `Crashed` too.
     """
     api = PrefectApi(load(settings))
     lost = _lost_runs()
@@ -36,7 +37,7 @@ def reconcile(settings: Settings) -> tuple[str, ...]:
         shutil.rmtree(settings.home.workspaces / run.run_id, ignore_errors=True)
         if run.prefect_flow_run_id:
             _crash(api, run.prefect_flow_run_id, WHY)
-    _crash_never_begun(api)
+    _crash_never_begun(api, pending_seconds)
     return tuple(run.run_id for run in lost)
 
 
@@ -64,11 +65,11 @@ def end_processes_of(run_id: str) -> int:
     return killed
 
 
-def _crash_never_begun(api: PrefectApi) -> None:
+def _crash_never_begun(api: PrefectApi, seconds: float) -> None:
     """Settle flow runs that were killed between being taken and their first line: no row of ours knows them."""
-    before = datetime.now(UTC) - timedelta(seconds=PENDING_SECONDS)
+    before = datetime.now(UTC) - timedelta(seconds=seconds)
     for run in api.flow_runs(["PENDING"], expected_before=before):
-        _crash(api, run.id, f"it did not begin within {PENDING_SECONDS:g} s")
+        _crash(api, run.id, f"it did not begin within {seconds:g} s")
 
 
 def _crash(api: PrefectApi, flow_run_id: str, why: str) -> None:

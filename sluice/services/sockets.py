@@ -7,6 +7,7 @@ what lies beside them, stay inside the home.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -40,9 +41,9 @@ def make(home: Home) -> Path:
     place = folder(home)
     if place == home.supervisor:
         return place
-    if not place.is_symlink():
+    with contextlib.suppress(FileExistsError):
         place.symlink_to(home.supervisor)
-    if place.lstat().st_uid != os.getuid() or place.readlink() != home.supervisor:
+    if not place.is_symlink() or place.lstat().st_uid != os.getuid() or place.readlink() != home.supervisor:
         raise ConfigError(
             "the short name for sockets belongs to somebody else",
             code="SOCKET_FOLDER",

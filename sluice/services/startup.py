@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from sluice.errors import InfrastructureError
-from sluice.services import code, credentials, postgres, registration, supervisord, warm_client
+from sluice.services import code, credentials, postgres, registration, sockets, supervisord, warm_client
 from sluice.services.addresses import Addresses, choose
 from sluice.services.leftovers import end_leftovers
 from sluice.services.programs import CADDY, NAMES, POSTGRES, PREFECT, WARM, WORKER, programs, write_caddy_config
@@ -43,6 +43,7 @@ class Startup:
 
     def run(self) -> Addresses:
         """Bring everything up; return where it is."""
+        sockets.make(self.home)
         alive = self.supervisor.pid() is not None
         if not alive:
             end_leftovers(self.home)

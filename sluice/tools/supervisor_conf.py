@@ -65,7 +65,8 @@ def _spec(service: ServiceProgram) -> str:
             "command": list(service.command),
             "environment": service.environment,
             "death_signal": service.death_signal,
-        }
+        },
+        sort_keys=True,  # the same description is the same text
     )
 
 
@@ -74,7 +75,7 @@ def _section(spec: Path, service: ServiceProgram) -> str:
     lines = {
         "command": " ".join(conf_value(shlex.quote(str(word))) for word in words),
         "directory": conf_value(service.directory),
-        "stdout_logfile": conf_value(service.log),
+        "stdout_logfile": conf_value(conf_value(service.log)),  # supervisord expands this one twice
         "stdout_logfile_maxbytes": LOG_BYTES,
         "stdout_logfile_backups": LOG_BACKUPS,
         "redirect_stderr": "true",

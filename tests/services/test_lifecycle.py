@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -23,7 +24,6 @@ from sluice.services.programs import NAMES
 from sluice.services.registration import DEPLOYMENTS
 from sluice.services.status import ServiceStatus, status, total_memory
 from sluice.settings import Settings
-from sluice.tools.caddy import Caddy, Route
 from sluice.tools.prefect_api import PrefectApi
 from tests.services.dummies import alive
 from tests.stack import eventually, settings_for
@@ -65,7 +65,10 @@ def test_memory_of_all_is_below_900_megabytes(stack: Settings) -> None:
 
 def test_up_again_changes_nothing(stack: Settings) -> None:
     before = {name: service.pid for name, service in by_name(stack).items()}
+    spec = supervisord.supervisor_of(stack.home).groups / "worker" / "worker.json"
+    described = json.loads(spec.read_text())
     lifecycle.up(stack, silent)
+    assert json.loads(spec.read_text()) == described
     assert {name: service.pid for name, service in by_name(stack).items()} == before
 
 
@@ -139,7 +142,9 @@ def test_power_cut(own: Settings) -> None:
         connection.execute("INSERT INTO kept VALUES (7)")
     free = settings_for(own.home.root).caddy_port
     assert free is not None
-    Caddy(addresses.caddy_admin).point(Route("web", free), ["127.0.0.1:1"])
+    answer = {"handler": "static_response", "body": "here"}
+    web = {"listen": [f"127.0.0.1:{free}"], "routes": [{"handle": [answer]}], "automatic_https": {"disable": True}}
+    assert httpx.post(f"{addresses.caddy_admin}/config/apps/http/servers/web", json=web).is_success
     processes = family(own)
     for process in processes:
         process.kill()
@@ -148,7 +153,7 @@ def test_power_cut(own: Settings) -> None:
     assert all(service.good for service in status(own))
     with psycopg.connect(addresses.database_url) as connection:
         assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
-    assert Caddy(addresses.caddy_admin).upstreams("web") == ("127.0.0.1:1",)
+    assert httpx.get(f"http://127.0.0.1:{free}/").text == "here"
 
 
 def test_a_killed_process_manager_takes_the_services_with_it(own: Settings) -> None:
