@@ -16,8 +16,8 @@ import typer
 
 from sluice import command
 from sluice.cli.report import where_to_look
-from sluice.cli.runs import start_and_follow
 from sluice.cli.screen import mark, out, seconds
+from sluice.cli.start import start_and_follow
 from sluice.database import database
 from sluice.errors import Exit, InfrastructureError
 from sluice.records.request import PipelineRequest, Trigger

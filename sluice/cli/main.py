@@ -12,7 +12,13 @@ import typer
 from sluice import __version__
 from sluice.errors import Exit, SluiceError, UsageError
 
-GROUPS = ("runs", "report", "configuration", "services", "demo")
+GROUPS = {  # module → its commands: only the one that is asked for is imported, all of them for the help
+    "runs": ("run", "rollback", "cancel", "runs"),
+    "report": ("report", "logs", "why", "sql"),
+    "configuration": ("init", "check", "plan", "schema"),
+    "services": ("up", "down", "status", "doctor", "env"),
+    "demo": ("demo",),
+}
 
 app = typer.Typer(
     name="sluice",
@@ -36,8 +42,11 @@ def root(
         raise typer.Exit
 
 
-for group in GROUPS:
-    import_module(f"sluice.cli.{group}").register(app)
+def mount(words: list[str]) -> None:
+    """Mount the command that `words` begin with, and its group; all commands when they begin with none."""
+    asked = [group for group, names in GROUPS.items() if words and words[0] in names]
+    for group in asked or GROUPS:
+        import_module(f"sluice.cli.{group}").register(app)
 
 
 def main() -> None:
@@ -48,6 +57,7 @@ def main() -> None:
 def run(words: list[str]) -> int:
     """Run the command line `words`; return its exit code, having printed errors to standard error."""
     try:
+        mount(words)
         result = app(words or ["--help"], prog_name="sluice", standalone_mode=False)
     except SluiceError as error:
         return _tell(error)

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import typer
 from rich.markup import escape
 
-from sluice.cli.follow import follow
-from sluice.cli.report import show_end
 from sluice.cli.screen import err, mark, out, seconds
-from sluice.cli.watch import Watch
-from sluice.config.load import load_project
-from sluice.database import database
+from sluice.cli.start import ROLLBACK, start, start_and_follow
 from sluice.errors import Exit, SluiceError, UsageError
 from sluice.records.request import PipelineRequest, RollbackOrder, Trigger, project_name
 from sluice.services.addresses import load
-from sluice.services.lifecycle import ensure_up
 from sluice.settings import Settings
 from sluice.states import RunState
-from sluice.store.read import Reader, RunView
-from sluice.store.runs import RunStore
 from sluice.tools import git
-from sluice.tools.prefect_api import PrefectApi
 
-PIPELINE, ROLLBACK = "pipeline/sluice", "rollback/sluice"
+# The commands import what speaks to Postgres when they need it: `run` does so while its worker wakes up.
 
 
 def register(app: typer.Typer) -> None:
@@ -83,66 +73,6 @@ def _warn_uncommitted(path: Path) -> None:
         err.print(f"[yellow]note:[/] {changed} uncommitted {files} not part of this run; commit first to include them.")
 
 
-def start_and_follow(request: PipelineRequest, *, wait: bool = True) -> int:
-    """Ask Prefect for a pipeline run, follow it, show its end; return the exit code."""
-    name = f"{Path(request.repository).name.removesuffix('.git')} {request.ref}"
-    return _start(PIPELINE, name, {"request": request.model_dump(mode="json")}, request.row(), request.run_id, wait)
-
-
-def _start(
-    deployment: str,
-    name: str,
-    parameters: Mapping[str, object],
-    row: Mapping[str, Any],
-    run_id: str | None,
-    wait: bool,
-) -> int:
-    assert run_id is not None, "the command line names its runs, to follow them"
-    settings = Settings()
-    ensure_up(settings, lambda line: err.print(escape(line), style="dim"))
-    api = PrefectApi(load(settings))
-    flow_run_id = _ordered(api, deployment, name, parameters, row, run_id)
-    if not wait:
-        out.print(f"run {run_id[:8]} · {api.flow_run_url(flow_run_id)}")
-        return int(Exit.GREEN)
-    watch = Watch(api, run_id, flow_run_id)
-    view = _followed(watch, f"run {run_id[:8]} · {name}")
-    show_end(view)
-    return view.exit_code if view.exit_code is not None else int(Exit.INFRASTRUCTURE)
-
-
-def _ordered(
-    api: PrefectApi,
-    deployment: str,
-    name: str,
-    parameters: Mapping[str, object],
-    row: Mapping[str, Any],
-    run_id: str,
-) -> str:
-    """Open the run's row and have Prefect run it; a row that nobody will work on is ended at once."""
-    store = RunStore(database())
-    store.open_run(run_id, **row)
-    try:
-        return api.create_flow_run(deployment, parameters, name=name, idempotency_key=run_id)
-    except SluiceError as error:
-        store.finish_run(run_id, RunState.ERRORED, str(error), int(error.exit_code))
-        raise
-    except KeyboardInterrupt:
-        store.finish_run(run_id, RunState.CANCELLED, "CANCELLED: stopped before it began", int(Exit.CANCELLED))
-        raise
-
-
-def _followed(watch: Watch, waiting: str) -> RunView:
-    """Follow to the end; the first Ctrl-C stops the run and goes on watching, a second one leaves."""
-    told: set[str] = set()
-    try:
-        return follow(watch, waiting=waiting, told=told)
-    except KeyboardInterrupt:
-        err.print("\nStopping the run; it cleans up after itself (Ctrl-C again: leave it to the services) …")
-        watch.cancel(getpass.getuser())
-        return follow(watch, waiting="stopping …", told=told)
-
-
 def rollback(
     environment: str = typer.Argument(..., help="Environment to roll back, e.g. staging."),
     to: str | None = typer.Option(None, "--to", help="Digest of the release to go to; the last good one if left out."),
@@ -167,11 +97,14 @@ def rollback(
         run_id=str(uuid4()),
     )
     name = f"rollback {order.project} {environment}"
-    return _start(ROLLBACK, name, {"order": order.model_dump(mode="json")}, order.row(), order.run_id, wait=True)
+    return start(ROLLBACK, name, {"order": order.model_dump(mode="json")}, order.row(), order.run_id, wait=True)
 
 
 def _project_of(environment: str) -> str:
     """Return the one project that has the environment; of several, the one whose repository we stand in."""
+    from sluice.database import database
+    from sluice.store.read import Reader
+
     reader = Reader(database())
     projects = reader.projects_with(environment)
     here = _project_here() if len(projects) > 1 else None
@@ -195,6 +128,8 @@ def _project_of(environment: str) -> str:
 
 
 def _project_here() -> str | None:
+    from sluice.config.load import load_project
+
     try:
         top = git.top_level(Path())
         return load_project(top).config.project or project_name(str(top))
@@ -204,6 +139,11 @@ def _project_here() -> str | None:
 
 def cancel(run_id: str = typer.Argument("latest", help="Run, or the beginning of its id.")) -> int:
     """Stop a run; what it started is cleaned up and its state becomes `cancelled`."""
+    from sluice.database import database
+    from sluice.store.read import Reader
+    from sluice.store.runs import RunStore
+    from sluice.tools.prefect_api import PrefectApi
+
     view = Reader(database()).resolve_run(run_id)
     if RunState(view.state).terminal:
         raise UsageError(f"run {view.id[:8]} has already ended ({view.state})", code="RUN_ENDED")
@@ -222,6 +162,9 @@ def runs(
     limit: int = typer.Option(20, "--limit", min=1, max=1000, help="How many."),
 ) -> None:
     """List the latest runs."""
+    from sluice.database import database
+    from sluice.store.read import Reader
+
     for view in Reader(database()).runs(project=project, limit=limit):
         sign, colour = mark(view.state)
         commit = (view.commit or "")[:10]

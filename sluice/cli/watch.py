@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import time
 
+from sluice.cli.follow import follow
+from sluice.cli.report import show_end
+from sluice.cli.screen import err
 from sluice.database import database
 from sluice.errors import Exit, SluiceError
 from sluice.states import RunState
@@ -66,3 +70,20 @@ class Watch:
             if error.transient:
                 return None  # the server is away for a moment; the rows go on telling
             raise
+
+
+def follow_to_end(api: PrefectApi, run_id: str, flow_run_id: str, waiting: str) -> int:
+    """Show a run until it has ended, and how; return its exit code.
+
+    The first Ctrl-C stops the run and goes on watching, a second one leaves.
+    """
+    watch = Watch(api, run_id, flow_run_id)
+    told: set[str] = set()
+    try:
+        view = follow(watch, waiting=waiting, told=told)
+    except KeyboardInterrupt:
+        err.print("\nStopping the run; it cleans up after itself (Ctrl-C again: leave it to the services) …")
+        watch.cancel(getpass.getuser())
+        view = follow(watch, waiting="stopping …", told=told)
+    show_end(view)
+    return view.exit_code if view.exit_code is not None else int(Exit.INFRASTRUCTURE)

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import typer
 
-from sluice.cli.main import app
+from sluice.cli.main import app, mount
 from sluice.errors import Exit
 from sluice.states import StageName
 
 ROOT = Path(__file__).parents[3]
 DOCS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
+mount([])
 COMMANDS = {command.name for command in typer.main.get_group(app).commands.values()}
 
 

@@ -1,0 +1,18 @@
+"""The command line knows which group each command is in."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+import typer
+
+from sluice.cli.main import GROUPS
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_group_has_exactly_the_commands_that_it_is_asked_for(group: str) -> None:
+    app = typer.Typer()
+    import_module(f"sluice.cli.{group}").register(app)
+    names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert names == set(GROUPS[group])
