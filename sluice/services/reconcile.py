@@ -27,8 +27,8 @@ def reconcile(settings: Settings, pending_seconds: float = PENDING_SECONDS) -> t
     """Settle dead runs once; return the ids of those that were lost.
 
     A run is dead when its lease has run out by the database's clock: its state becomes `lost`, Prefect's state of it
-    `Crashed` (which frees its concurrency slot), its left-over processes end, its workspaces go. A flow run that a worker
-    took more than `pending_seconds` ago and that never began is `Crashed` too.
+    `Crashed` (which frees its concurrency slot), its left-over processes end, its workspaces go. A flow run that a
+    worker took more than `pending_seconds` ago and that never began is `Crashed` too.
     """
     api = PrefectApi(load(settings))
     lost = _lost_runs()
