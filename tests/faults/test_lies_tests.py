@@ -17,9 +17,10 @@ pytestmark = pytest.mark.faults
 GREEN = '<testsuite tests="1"><testcase classname="a" name="b" time="0.1"/></testsuite>'
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("sluice-home")
+    """Return the home that all tests of the stage share: the environments in it take seconds to make."""
+    return tmp_path_factory.getbasetemp() / "test-stage-home"
 
 
 @pytest.fixture

@@ -45,7 +45,8 @@ def test_fails_and_breaks(breaks): assert 0
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("sluice-home")
+    """Return the home that all tests of the stage share: the environments in it take seconds to make."""
+    return tmp_path_factory.getbasetemp() / "test-stage-home"
 
 
 @pytest.fixture
