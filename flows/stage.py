@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect.tasks import Task
 
+from sluice.artifacts import ArtifactStore
 from sluice.errors import (
     BuildFailedError,
     DeployFailedError,
@@ -20,6 +21,7 @@ from sluice.errors import (
 from sluice.records.build import BuildRecord
 from sluice.records.checkout import CheckoutRecord
 from sluice.records.testing import TestRecord
+from sluice.settings import Settings
 from sluice.stages.testing import merge
 from sluice.states import StageName
 from tasks.build import build
@@ -49,7 +51,8 @@ def _cells(records: Sequence[TestRecord], run_id: str) -> TestRecord:
     A reused cell may have been made for another commit with the same content: the record is of the newest.
     """
     commit = next((record.commit for record in records if record.run_id == run_id), records[0].commit)
-    merged = merge([record.model_copy(update={"commit": commit}) for record in records])
+    same = [record.model_copy(update={"commit": commit}) for record in records]
+    merged = merge(same, ArtifactStore(Settings().home.artifacts))  # shards share one coverage
     fresh = any(record.run_id == run_id for record in records)
     return merged.model_copy(update={"run_id": run_id}) if fresh else merged
 
