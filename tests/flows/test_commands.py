@@ -1,0 +1,110 @@
+"""The commands that look: what they print for a red run, and that none of them changes anything."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.flows.clerk import Clerk
+from tests.flows.command_line import CommandLine
+
+pytestmark = pytest.mark.services
+
+ACTING = ("run", "rollback", "cancel", "init", "up", "down", "demo")
+LOOKING = ("runs", "report", "logs", "why", "sql", "check", "plan", "schema", "status", "doctor", "env")
+
+
+@pytest.fixture(scope="module")
+def clerk(shared: CommandLine) -> Clerk:
+    clerk = Clerk(shared.folder, "redclerk", deploy=[])
+    clerk.commit("Good")
+    shared("run", clerk.path).ended(0)
+    clerk.commit("Red", red=True)
+    shared("run", clerk.path).ended(10)
+    return clerk
+
+
+def test_report_shows_the_red_test_first(sluice: CommandLine, clerk: Clerk) -> None:
+    text = sluice("report", sluice.run_ids()[0]).ended(0).out
+    assert re.search(rf"✘ failed +{clerk.name} main [0-9a-f]{{10}}", text)
+    assert "check::words" in text
+    assert "it is red" in text
+    assert "- scan skipped" in text
+    assert text.rstrip().splitlines()[-1].startswith("  sluice report ")
+
+
+def test_report_with_checks_fits_a_line_each(sluice: CommandLine, clerk: Clerk) -> None:
+    text = sluice("report", "latest", "--checks").ended(0).out
+    (line,) = (line for line in text.splitlines() if "C01" in line)
+    assert re.search(r"✔ C01 COMMIT_MISMATCH +commit [0-9a-f]{12}$", line)
+    assert not re.search(r"\b[0-9a-f]{40,64}\b", text), "digests are short"
+
+
+def test_runs_lists_the_newest_first(sluice: CommandLine, clerk: Clerk) -> None:
+    lines = sluice("runs", "--project", clerk.name).ended(0).out.splitlines()
+    assert [re.split(r"\s+", line)[0] for line in lines] == ["✘", "✔"]
+
+
+def test_why_names_the_input_that_changed(sluice: CommandLine, clerk: Clerk) -> None:
+    newest, oldest = [each for each in sluice.run_ids() if sluice.view(each).project == clerk.name]
+    changed = sluice("why", newest, "test").ended(0).out.splitlines()
+    assert changed[0] == "test ran: these inputs changed since the run before"
+    assert [line.split(":")[0].strip() for line in changed[1:]] == ["source"]
+    assert "it is the first" in sluice("why", oldest, "test").ended(0).out
+    assert "did not run" in sluice("why", newest, "scan").ended(0).out
+    assert "STAGE_UNKNOWN" in sluice("why", newest, "rollback").ended(2).error
+
+
+def test_logs_are_what_the_programs_printed(sluice: CommandLine, clerk: Clerk) -> None:
+    run = sluice.run_ids()[0]
+    assert "python3 check.py" in sluice("logs", run, "test").ended(0).out
+    assert "git clone" in sluice("logs", run).ended(0).out
+    assert sluice("logs", run, "test", "--follow").ended(0).out == sluice("logs", run, "test").out
+
+
+def test_sql_reads_and_only_reads(sluice: CommandLine, clerk: Clerk) -> None:
+    answer = sluice("sql", f"select state from v_runs where project = '{clerk.name}' order by number").ended(0).out
+    assert re.findall(r"passed|failed", answer) == ["passed", "failed"]
+    for statement in (
+        "insert into projects(name) values ('x')",
+        "drop table findings",
+        "set role sluice; delete from projects",
+    ):
+        assert sluice("sql", statement).ended(2).error.startswith("SQL_REFUSED: ")
+    assert sluice.one("SELECT count(*) FROM projects WHERE name = :name", name=clerk.name) == 1
+    assert "syntax error" in sluice("sql", "select * frm x").ended(2).error
+
+
+def test_plan_prints_what_would_run_and_runs_nothing(sluice: CommandLine, clerk: Clerk) -> None:
+    before = sluice.run_ids()
+    text = sluice("plan", clerk.path).ended(0).out
+    assert f"{clerk.name}, branch main (by sluice.yaml)" in text
+    assert [line.split()[1] for line in text.splitlines() if line.startswith("▸")] == [
+        "checkout",
+        "test",
+        "build",
+        "scan",
+    ]
+    assert sluice.run_ids() == before
+
+
+def test_status_doctor_and_env(sluice: CommandLine, clerk: Clerk) -> None:
+    services = json.loads(sluice("status", "--json").ended(0).out)["services"]
+    names = {service["name"] for service in services if service["state"] == "running"}
+    assert {"supervisor", "postgres", "caddy", "prefect", "warm", "worker"} <= names
+    assert "memory of all" in sluice("status").ended(0).out
+    assert "trivy" in sluice("doctor").ended(0).out
+    exported = sluice("env").ended(0).out
+    assert f"export SLUICE_HOME={sluice.settings.home.root}" in exported
+
+
+def test_every_command_explains_itself(sluice: CommandLine) -> None:
+    text = sluice().ended(0).out
+    assert text == sluice("--help").out
+    for name in ACTING + LOOKING:
+        assert f" {name} " in text
+    for name in ("run", "sql", "logs"):
+        help_text = sluice(name, "--help").ended(0).out
+        assert f"Usage: sluice {name}" in help_text
