@@ -6,7 +6,9 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
+from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
@@ -28,6 +30,7 @@ from sluice.states import RunState, StageName, StageState
 from sluice.store.leases import Heartbeat
 from sluice.store.runs import RunStore, RunTakenError
 from sluice.tally import TALLY
+from tasks.aside import aside, settle
 from tasks.boundary import Attempt, boundary
 from tasks.verdict import outcome
 
@@ -79,8 +82,8 @@ class Run:
         self.store.set_commit(self.id, commit=resolved.commit, ref_kind=resolved.kind, ref_name=resolved.name)
         self.facts["commit"] = resolved.commit
         if flow_run.id:
-            with get_client(sync_client=True) as client:
-                client.update_flow_run(flow_run.id, name=f"{self.project} {resolved.name} {resolved.commit[:10]}")
+            name = f"{self.project} {resolved.name} {resolved.commit[:10]}"
+            aside(partial(_rename, UUID(str(flow_run.id)), name))
 
     def durations(self) -> dict[str, float]:
         """Return the last accepted seconds of each test of this project."""
@@ -184,6 +187,13 @@ def open_run(run: Run) -> Iterator[Run]:
         with suppress(OSError):  # a full disk has told its own error by now
             run.log(f"{TALLY.starts} starts of outside programs, {TALLY.seconds:.3f} s in them")
         summarise(run.id)
+        for failure in settle():
+            run.log(f"not shown in the Prefect UI: {failure}")
+
+
+def _rename(flow_run_id: UUID, name: str) -> None:
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(flow_run_id, name=name)
 
 
 def end_flow(work: Callable[[], None]) -> State[Any] | None:

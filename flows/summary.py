@@ -6,6 +6,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from sluice.database import database
 from sluice.store.read import Reader, RunView
+from tasks.aside import aside
 from tasks.display import cell, table
 
 
@@ -14,7 +15,8 @@ def summarise(run_id: str) -> None:
     view = Reader(database()).run_view(run_id)
     if view is not None:
         description = f"{view.project} {view.ref}: {view.state}"
-        create_markdown_artifact(summary(view), key="sluice-run", description=description)
+        text = summary(view)
+        aside(lambda: create_markdown_artifact(text, key="sluice-run", description=description))
 
 
 def summary(view: RunView) -> str:

@@ -19,6 +19,7 @@ from sluice.records.checks import BoundaryReport
 from sluice.records.common import Frozen, StageContext, StageRecord
 from sluice.settings import Settings
 from sluice.store.ingest import Ingest
+from tasks.aside import aside
 from tasks.display import describe, describe_checks
 from tasks.verdict import verdict
 
@@ -75,7 +76,8 @@ def rejection(context: StageContext, report: BoundaryReport) -> ContractRejected
 def publish(record: StageRecord, context: StageContext, report: BoundaryReport) -> None:
     """Leave the stage's artifact in the Prefect UI."""
     text = f"## {context.stage}\n{describe(record)}\n\n### Checks at the boundary\n{describe_checks(report)}"
-    create_markdown_artifact(text, key=f"sluice-{context.stage}", description=record.headline()[:200])
+    key, description = f"sluice-{context.stage}", record.headline()[:200]
+    aside(lambda: create_markdown_artifact(text, key=key, description=description))
 
 
 @task(name="boundary", task_run_name="after {context.stage}", cache_policy=NO_CACHE, retries=0)
