@@ -20,6 +20,8 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from sluice.services import code
@@ -39,7 +41,6 @@ PRELOADED = (
     "sluice.services.reconcile",
     "flows.pipeline",
     "flows.rollback",
-    "data_checks.registry",
 )
 RECONCILE_SECONDS = 10.0
 RECONCILE_LIMIT = 60.0
@@ -209,15 +210,23 @@ class Warm:
 
 
 def preload() -> None:
-    """Import what flows need; what cannot be imported is told, and each flow run will tell it again."""
+    """Import what flows need and build the contracts' suites.
+
+    What cannot be loaded is told, and each flow run will tell it again.
+    """
     for name in PRELOADED:
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            sys.stderr.write(f"not preloaded: {name}: {error}\n")
-        except Exception:  # noqa: BLE001 - broad: a broken module must not stop the flows that do not need it
-            sys.stderr.write(f"not preloaded: {name}\n{traceback.format_exc()}")
+        _load(name, partial(importlib.import_module, name))
+    _load("the contracts' suites", lambda: importlib.import_module("data_checks").preload())
     sys.stderr.flush()
+
+
+def _load(name: str, load: Callable[[], object]) -> None:
+    try:
+        load()
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"not preloaded: {name}: {error}\n")
+    except Exception:  # noqa: BLE001 - broad: a broken module must not stop the flows that do not need it
+        sys.stderr.write(f"not preloaded: {name}\n{traceback.format_exc()}")
 
 
 def main() -> None:
