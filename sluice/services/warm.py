@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
 import json
 import os
 import selectors
@@ -19,29 +18,14 @@ import signal
 import socket
 import sys
 import time
-import traceback
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from sluice.services import code
 from sluice.services.warm_child import become, settle
 from sluice.services.warm_door import HANDOVER, hand_over, listen, receive, take_over
+from sluice.services.warm_load import preload
 from sluice.services.warm_processes import Child, adopt_orphans, end_leftovers, end_strays
 
-PRELOADED = (
-    "prefect.flow_engine",
-    "prefect.main",
-    "prefect.cli.deploy",
-    "prefect.cli.flow_run",
-    "great_expectations",
-    "pandas",
-    "psycopg",
-    "sqlalchemy.dialects.postgresql.psycopg",
-    "sluice.services.reconcile",
-    "flows.pipeline",
-    "flows.rollback",
-)
 RECONCILE_SECONDS = 10.0
 RECONCILE_LIMIT = 60.0
 END_GRACE = 30.0  # seconds between TERM and KILL of a child
@@ -207,26 +191,6 @@ class Warm:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # another one while it loads would end us
         environment = {**os.environ, HANDOVER: handed}
         os.execve(sys.executable, [sys.executable, "-m", "sluice.services.warm"], environment)  # noqa: S606
-
-
-def preload() -> None:
-    """Import what flows need and build the contracts' suites.
-
-    What cannot be loaded is told, and each flow run will tell it again.
-    """
-    for name in PRELOADED:
-        _load(name, partial(importlib.import_module, name))
-    _load("the contracts' suites", lambda: importlib.import_module("data_checks").preload())
-    sys.stderr.flush()
-
-
-def _load(name: str, load: Callable[[], object]) -> None:
-    try:
-        load()
-    except ModuleNotFoundError as error:
-        sys.stderr.write(f"not preloaded: {name}: {error}\n")
-    except Exception:  # noqa: BLE001 - broad: a broken module must not stop the flows that do not need it
-        sys.stderr.write(f"not preloaded: {name}\n{traceback.format_exc()}")
 
 
 def main() -> None:

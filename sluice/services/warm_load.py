@@ -1,0 +1,43 @@
+"""What the warm process has in memory before it forks."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Callable
+from functools import partial
+
+PRELOADED = (
+    "prefect.flow_engine",
+    "prefect.main",
+    "prefect.cli.deploy",
+    "prefect.cli.flow_run",
+    "great_expectations",
+    "pandas",
+    "psycopg",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sluice.services.reconcile",
+    "flows.pipeline",
+    "flows.rollback",
+)
+
+
+def preload() -> None:
+    """Import what flows need and build the contracts' suites.
+
+    What cannot be loaded is told, and each flow run will tell it again.
+    """
+    for name in PRELOADED:
+        _load(name, partial(importlib.import_module, name))
+    _load("the contracts' suites", lambda: importlib.import_module("data_checks").preload())
+    sys.stderr.flush()
+
+
+def _load(name: str, load: Callable[[], object]) -> None:
+    try:
+        load()
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"not preloaded: {name}: {error}\n")
+    except Exception:  # noqa: BLE001 - broad: a broken module must not stop the flows that do not need it
+        sys.stderr.write(f"not preloaded: {name}\n{traceback.format_exc()}")
