@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from prefect import task
@@ -17,7 +18,7 @@ from sluice.database import database
 from sluice.errors import ContractRejectedError
 from sluice.records.checks import BoundaryReport
 from sluice.records.common import Frozen, StageContext, StageRecord
-from sluice.settings import Settings
+from sluice.settings import Home
 from sluice.store.ingest import Ingest
 from tasks.aside import aside
 from tasks.display import describe, describe_checks
@@ -46,7 +47,7 @@ def pass_boundary(
     Raises:
         ContractRejectedError: names the first check that stopped it, expected and observed.
     """
-    ingest = Ingest(database(), ArtifactStore(Settings().home.artifacts))
+    ingest = Ingest(database(), ArtifactStore(Home(Path(context.home)).artifacts))
     if record.run_id != context.run_id:
         ingest.reuse(attempt.stage_run_id, record)
         return

@@ -10,7 +10,13 @@ from functools import partial
 
 PRELOADED = (
     "prefect.flow_engine",
+    "prefect.task_engine",
     "prefect.main",
+    # What a flow run would import on its way: found by comparing sys.modules before and after one.
+    "anyio._backends._asyncio",
+    "prefect._internal.states",
+    "prefect.concurrency._sync",
+    "prefect.utilities.visualization",
     "prefect.cli.deploy",
     "prefect.cli.flow_run",
     "great_expectations",
@@ -18,6 +24,7 @@ PRELOADED = (
     "psycopg",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sluice.services.reconcile",
+    "sluice.store.journal",
     "flows.pipeline",
     "flows.rollback",
 )
