@@ -23,6 +23,7 @@ from typing import BinaryIO
 import psutil
 
 from sluice.errors import CommandError, ToolMissingError
+from sluice.process_tree import family
 from sluice.tally import TALLY
 
 LineSink = Callable[[str], None]
@@ -213,19 +214,11 @@ def _feed(child: subprocess.Popen[bytes], stdin: str | None) -> None:
 
 def end_tree(pid: int, grace: float = KILL_GRACE_SECONDS) -> None:
     """TERM, then after `grace` seconds KILL, process `pid`, its group and all its descendants."""
-    family = _family(pid)
-    _signal_group(pid, signal.SIGTERM, family)
-    _gone, alive = psutil.wait_procs(family, timeout=grace)
+    members = family(pid)
+    _signal_group(pid, signal.SIGTERM, members)
+    _gone, alive = psutil.wait_procs(members, timeout=grace)
     if alive or _group_alive(pid):
         _signal_group(pid, signal.SIGKILL, alive)
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    try:
-        parent = psutil.Process(pid)
-        return [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
 
 
 def _group_alive(pgid: int) -> bool:
@@ -304,7 +297,7 @@ class _Meter(threading.Thread):
 
     def _sample(self) -> None:
         memory = 0
-        for process in _family(self._pid):
+        for process in family(self._pid):
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied), process.oneshot():
                 memory += process.memory_info().rss
                 times = process.cpu_times()
