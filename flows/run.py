@@ -172,7 +172,7 @@ def open_run(run: Run) -> Iterator[Run]:
     except SluiceError as error:
         run.store.finish_run(run.id, STATES.get(error.exit_code, RunState.FAILED), str(error), int(error.exit_code))
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         run.store.finish_run(run.id, RunState.ERRORED, f"BUG: {type(error).__name__}: {error}", int(Exit.BUG))
         raise
     except BaseException:

@@ -9,13 +9,14 @@ from sluice.cli.follow import follow
 from sluice.cli.report import show_end
 from sluice.cli.screen import err
 from sluice.database import database
-from sluice.errors import Exit, SluiceError
+from sluice.errors import Exit, SluiceError, TransientError
 from sluice.states import RunState
 from sluice.store.read import Reader, RunView
 from sluice.store.runs import RunStore
 from sluice.tools.prefect_api import FlowRun, PrefectApi
 
 ASK_PREFECT_SECONDS = 2.0
+AWAY_SECONDS = 90.0  # Postgres restarts in seconds, and replays its log after a crash
 GRACE_SECONDS = 6.0  # a flow that ends writes its row before Prefect hears of it; a dead one never does
 
 ENDINGS = {
@@ -34,17 +35,31 @@ class Watch:
         self._reader = Reader(database())
         self._run_id = run_id
         self._flow_run_id = flow_run_id
-        self._asked = time.monotonic()
+        self._asked = self._seen = time.monotonic()
         self._dead_since: float | None = None
 
     def __call__(self) -> RunView | None:
-        """Return the run as it stands."""
-        view = self._reader.run_view(self._run_id)
+        """Return the run as it stands; None while Postgres is away for a moment.
+
+        Raises:
+            TransientError: it has been away for longer than a restart takes.
+        """
+        view = self._view()
         if view is not None and RunState(view.state).terminal:
             return view
         if time.monotonic() - self._asked > ASK_PREFECT_SECONDS:
             self._asked = time.monotonic()
             self._settle()
+        return view
+
+    def _view(self) -> RunView | None:
+        try:
+            view = self._reader.run_view(self._run_id)
+        except TransientError:
+            if time.monotonic() - self._seen > AWAY_SECONDS:
+                raise
+            return None
+        self._seen = time.monotonic()
         return view
 
     def cancel(self, by: str) -> None:

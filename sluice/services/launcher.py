@@ -16,6 +16,7 @@ GRACE = 40.0  # seconds that an orphaned child has to end before it is killed
 
 def main(path: str, words: list[str]) -> int:
     """Ask for `words` (module and arguments) to be run; return the exit code."""
+    log_aside()
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.connect(path)
@@ -26,6 +27,19 @@ def main(path: str, words: list[str]) -> int:
     socket.send_fds(connection, [len(request).to_bytes(8, "big")], [0, 1, 2])
     connection.sendall(request)
     return follow(connection, words)
+
+
+def log_aside() -> None:
+    """Write to the file that SLUICE_FLOW_LOG names instead of the pipe to the worker, where it is set.
+
+    A flow outlives its worker, and must not end because nobody reads what it prints.
+    """
+    path = os.environ.get("SLUICE_FLOW_LOG")
+    if path:
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        for stream in (1, 2):
+            os.dup2(file, stream)
+        os.close(file)
 
 
 def follow(connection: socket.socket, words: list[str]) -> int:

@@ -37,6 +37,7 @@ def reconcile(settings: Settings, pending_seconds: float = PENDING_SECONDS) -> t
         shutil.rmtree(settings.home.workspaces / run.run_id, ignore_errors=True)
         if run.prefect_flow_run_id:
             _crash(api, run.prefect_flow_run_id, WHY)
+    _sweep(settings)
     _crash_never_begun(api, pending_seconds)
     return tuple(run.run_id for run in lost)
 
@@ -52,6 +53,16 @@ def _lost_runs() -> tuple[ActiveRun, ...]:
             sys.stderr.write(f"run {run.run_id} was lost\n")
             lost.append(run)
     return tuple(lost)
+
+
+def _sweep(settings: Settings) -> None:
+    """Remove the workspaces of runs that somebody else ended: their flow was killed, and its follower saw it."""
+    from sluice.database import database
+    from sluice.store.runs import RunStore
+
+    folders = {folder.name: folder for folder in settings.home.workspaces.iterdir()}
+    for run_id in RunStore(database()).ended(folders) if folders else ():
+        shutil.rmtree(folders[run_id], ignore_errors=True)
 
 
 def end_processes_of(run_id: str) -> int:

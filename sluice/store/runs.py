@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, literal, or_, select
+from sqlalchemy import Connection, Engine, Text, cast, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from sluice.errors import CancelledRunError, SluiceError
@@ -195,6 +195,15 @@ class RunStore(StageRuns):
     def expired_runs(self) -> tuple[ActiveRun, ...]:
         """Return the running runs whose owner is dead: its lease has passed."""
         return tuple(run for run in self.active_runs() if run.expired)
+
+    @retry_database
+    def ended(self, run_ids: Collection[str]) -> frozenset[str]:
+        """Return which of these runs have ended; ids that name no run are not among them."""
+        query = select(cast(PipelineRun.id, Text)).where(
+            cast(PipelineRun.id, Text).in_(run_ids), PipelineRun.state.not_in(OPEN)
+        )
+        with self.engine.connect() as connection:
+            return frozenset(connection.scalars(query))
 
     @retry_database
     def mark_lost(self, run_id: str, reason: str) -> bool:

@@ -251,3 +251,10 @@ def test_a_reason_that_postgres_cannot_hold_still_ends_the_run(engine: Engine, s
     store.fail_stage(store.start_stage(run_id, StageName.TEST), StageState.ERRORED, "nul \0 half \udc80")
     assert store.finish_run(run_id, RunState.ERRORED, "nul \0 half \udc80", 20)
     assert one(engine, "SELECT reason FROM pipeline_runs") == "nul \ufffd half \ufffd"
+
+
+def test_which_of_some_runs_have_ended(engine: Engine, store: RunStore) -> None:
+    gone, alive = a_run(engine), a_run(engine)
+    store.finish_run(gone, RunState.PASSED, "", 0)
+    assert store.ended([gone, alive, str(uuid4()), "no run"]) == {gone}
+    assert store.ended([]) == frozenset()
