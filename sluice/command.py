@@ -81,6 +81,7 @@ def run(
     accept: Sequence[int] | None = (0,),
     secrets: Sequence[str] = (),
     grace: float = KILL_GRACE_SECONDS,
+    daemonises: bool = False,
 ) -> Completed:
     """Run a program to its end.
 
@@ -95,6 +96,7 @@ def run(
         accept: exit codes that are no error; None accepts all.
         secrets: values that are masked in the log and in errors.
         grace: seconds between TERM and KILL.
+        daemonises: what it leaves in its process group is wanted: a daemon that has not left the group yet.
 
     Raises:
         ToolMissingError: the program is not there or cannot be executed.
@@ -104,7 +106,7 @@ def run(
     sink = _masked(log, secrets)
     if sink:
         sink("$ " + shlex.join(words))
-    done = _process(words, cwd, env, timeout, sink, merge, stdin, grace)
+    done = _process(words, cwd, env, timeout, sink, merge, stdin, grace, daemonises)
     if done.timed_out and accept is not None:
         raise CommandError(
             f"{shlex.join(words[:3])} did not end within {timeout:g} s",
@@ -142,6 +144,7 @@ def _process(
     merge: bool,
     stdin: str | None,
     grace: float,
+    daemonises: bool,
 ) -> Completed:
     started = time.monotonic()
     try:
@@ -179,7 +182,7 @@ def _process(
     finally:
         TALLY.add(started, time.monotonic())
         meter.stop()
-        _end_stragglers(child.pid, readers)
+        _end_stragglers(child.pid, readers, spare=daemonises)
     code = child.returncode
     return Completed(
         argv=tuple(words),
@@ -237,11 +240,11 @@ def _signal_group(pid: int, number: signal.Signals, family: list[psutil.Process]
             process.send_signal(number)
 
 
-def _end_stragglers(pgid: int, readers: list[threading.Thread]) -> None:
+def _end_stragglers(pgid: int, readers: list[threading.Thread], *, spare: bool) -> None:
     """Wait for the output's end; a daemon that holds the pipe open is killed with its group."""
     for reader in readers:
         reader.join(timeout=1.0)
-    if _group_alive(pgid):
+    if not spare and _group_alive(pgid):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pgid, signal.SIGKILL)
     for reader in readers:

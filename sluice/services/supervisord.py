@@ -62,7 +62,7 @@ def start(home: Home) -> Supervisor:
     configuration = folder / "supervisord.conf"
     write_private(configuration, _configuration(home, folder))
     argv = [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)]
-    command.run(argv, env={**system_env(), MARK: str(home.root)}, cwd=home.root, timeout=START_SECONDS)
+    command.run(argv, env={**system_env(), MARK: str(home.root)}, cwd=home.root, timeout=START_SECONDS, daemonises=True)
     supervisor = Supervisor(folder / "supervisor.sock")
     deadline = time.monotonic() + START_SECONDS
     while supervisor.pid() is None:
