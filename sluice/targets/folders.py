@@ -64,6 +64,11 @@ class Folders:
             file.seek(max(0, path.stat().st_size - TAIL_BYTES))
             return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
 
+    def last_words(self, replicas: ReplicaSet, number: int) -> str:
+        """Return the end of an error about replica `number`: what it printed last, or that it printed nothing."""
+        tail = self.tail(replicas, number).strip("\n")
+        return f"Its last lines:\n{tail}" if tail else "It printed nothing."
+
     def make_logs(self) -> None:
         """Make what somebody may have cleaned up: one missing folder keeps supervisord from reading any program."""
         for known in self.sets():

@@ -171,7 +171,7 @@ class ProcessTarget:
                 f"replica {number} of {replicas.release.digest[:19]} {how} before it was healthy",
                 code="OUT_OF_MEMORY" if killed else None,
                 where=str(self.files.log(replicas, number)),
-                next_step=f"{ReplicaFailedError.next_step} Its last lines:\n{self.files.tail(replicas, number)}",
+                next_step=f"{ReplicaFailedError.next_step} {self.files.last_words(replicas, number)}",
             )
 
     def _never_healthy(self, replicas: ReplicaSet, seen: tuple[Replica, ...]) -> ReplicaFailedError:
@@ -187,7 +187,7 @@ class ProcessTarget:
             where=f"GET http://127.0.0.1:{port}{replicas.service.health}",
             found=came,
             allowed="status 200",
-            next_step=f"{ReplicaFailedError.next_step} Its last lines:\n{self.files.tail(replicas, number)}",
+            next_step=f"{ReplicaFailedError.next_step} {self.files.last_words(replicas, number)}",
         )
 
     def _numbers(self, replicas: ReplicaSet) -> range:
