@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from sluice import command
-from sluice.cli.screen import mark, out, seconds
+from sluice.cli.screen import err, mark, out, seconds
 from sluice.database import database
 from sluice.errors import UsageError
 from sluice.services.addresses import load
@@ -153,16 +153,17 @@ def logs(
     folder = Settings().home.run_logs(view.id)
     names = [stage.value] if stage else [name.value for name in StageName]
     if not follow:
-        for name in names:
+        written = [name for name in names if (folder / f"{name}.log").is_file()]
+        for name in written:
             _print_log(folder / f"{name}.log", name, titled=stage is None)
+        if not written:
+            err.print(f"nothing was printed: run {view.id[:8]} did not come so far", markup=False)
         return
     for line in _followed(reader, view.id, [folder / f"{name}.log" for name in names]):
         out.print(line, markup=False)
 
 
 def _print_log(path: Path, name: str, *, titled: bool) -> None:
-    if not path.is_file():
-        return
     if titled:
         out.rule(name, align="left", style="dim")
     out.print(path.read_text(encoding="utf-8", errors="replace").rstrip("\n"), markup=False)

@@ -18,6 +18,8 @@ from sluice.settings import Settings
 from sluice.states import RunState
 from sluice.tools import git
 
+REASON_WIDTH = 80
+
 # The commands import what speaks to Postgres when they need it: `run` does so while its worker wakes up.
 
 
@@ -165,10 +167,14 @@ def runs(
     from sluice.database import database
     from sluice.store.read import Reader
 
-    for view in Reader(database()).runs(project=project, limit=limit):
+    found = Reader(database()).runs(project=project, limit=limit)
+    for view in found:
         sign, colour = mark(view.state)
         commit = (view.commit or "")[:10]
+        why = (view.reason.splitlines() or [""])[0][:REASON_WIDTH]
         out.print(
             f"[{colour}]{sign}[/] {view.id[:8]}  {view.project:<20} {view.ref:<16} {commit:<10} "
-            f"[{colour}]{view.state:<11}[/] {seconds(view.seconds):>9}  {escape(view.reason or '')[:80]}"
+            f"[{colour}]{view.state:<11}[/] {seconds(view.seconds):>9}  {escape(why)}".rstrip()
         )
+    if not found:
+        out.print("No run yet: `sluice run` in a repository starts one.")
