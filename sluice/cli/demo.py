@@ -15,7 +15,7 @@ import httpx
 import typer
 
 from sluice import command
-from sluice.cli.report import where_to_look
+from sluice.cli.ending import where_to_look
 from sluice.cli.screen import mark, out, seconds
 from sluice.cli.start import start_and_follow
 from sluice.database import database

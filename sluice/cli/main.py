@@ -18,7 +18,10 @@ from sluice.errors import Exit, SluiceError, UsageError
 
 GROUPS = {  # module → its commands: only the one that is asked for is imported, all of them for the help
     "runs": ("run", "rollback", "cancel", "runs"),
-    "report": ("report", "logs", "why", "sql"),
+    "report": ("report",),
+    "logs": ("logs",),
+    "why": ("why",),
+    "sql": ("sql",),
     "configuration": ("init", "check", "plan", "schema"),
     "services": ("up", "down", "status", "doctor", "env"),
     "demo": ("demo",),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import getpass
 import time
 
+from sluice.cli.ending import show_end
 from sluice.cli.follow import follow
-from sluice.cli.report import show_end
 from sluice.cli.screen import err
 from sluice.database import database
 from sluice.errors import Exit, SluiceError, TransientError

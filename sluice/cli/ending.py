@@ -1,0 +1,64 @@
+"""How a run begins and ends on the screen, and where to look next."""
+
+from __future__ import annotations
+
+import re
+
+import typer
+from rich.markup import escape
+
+from sluice.cli.screen import mark, out, seconds
+from sluice.services.addresses import load
+from sluice.settings import Settings
+from sluice.states import RunState, StageName
+from sluice.store.views import RunView
+
+DIGEST = re.compile(r"\b[0-9a-f]{40,64}\b")
+SHORT_DIGEST = 12
+RUN = typer.Argument("latest", help="Run: `latest`, an id, or its first characters.")
+
+
+def short(words: str) -> str:
+    """Return the words with every digest and commit cut to what people compare."""
+    return DIGEST.sub(lambda found: found[0][:SHORT_DIGEST], words)
+
+
+def show_head(view: RunView) -> None:
+    """Print what the run was about."""
+    sign, colour = mark(view.state)
+    commit = (view.commit or "")[:10]
+    out.print(
+        f"[bold {colour}]{sign} {view.state}[/]  {escape(view.project)} {escape(view.ref)} {commit}  run {view.id}"
+    )
+    if view.subject:
+        out.print(f"  {view.subject}", markup=False, style="dim")
+
+
+def show_end(view: RunView) -> None:
+    """Print how a run ended, why, and where to look next."""
+    sign, colour = mark(view.state)
+    told = any(stage.reason == view.reason for stage in view.stages)  # under its stage
+    out.print()
+    out.print(f"[bold {colour}]{sign} {view.state}[/] in {seconds(view.seconds)} · exit code {view.exit_code}")
+    for line in () if told else view.reason.splitlines():
+        out.print(f"  {line}", markup=False, style=colour)
+    serving = next((stage.headline for stage in view.stages if stage.stage == StageName.DEPLOY), "")
+    if serving and view.state == RunState.PASSED:
+        out.print(f"  {serving}", markup=False)
+    logs_too = "" if view.state == RunState.PASSED else f"   ·   sluice logs {view.id[:8]}"
+    out.print(f"  sluice report {view.id[:8]}{logs_too}", markup=False, style="dim")
+
+
+def where_to_look(view: RunView) -> str:
+    """Return the places that know more: the Prefect UI with its login, the report, the SQL to try."""
+    addresses = load(Settings())
+    login = f"   login {addresses.prefect_auth}" if addresses.prefect_auth else ""
+    question = "select stage, code, name, status, expected, observed from v_checks where status = 'failed'"
+    return "\n".join(
+        (
+            f"Prefect UI   {addresses.prefect_ui_url}{login}",
+            f"a run        sluice report {view.id[:8]}",
+            f"its logs     sluice logs {view.id[:8]} test",
+            f'the SQL      sluice sql "{question}"',
+        )
+    )
