@@ -13,6 +13,7 @@ from data_checks.lie import Lie
 from data_checks.registry import BY_CODE
 from sluice.records.checks import CheckResult
 from sluice.records.common import StageRecord
+from sluice.records.history import ENOUGH
 from sluice.states import CheckStatus, Severity
 
 SHOWN = 3  # culprits that a message names
@@ -24,6 +25,10 @@ BROKEN_STEP = (
 
 def _nothing(_record: StageRecord, _facts: BoundaryFacts) -> str:
     return ""
+
+
+def _no_metric(_record: StageRecord, _facts: BoundaryFacts) -> Sequence[str]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Check(Generic[R]):
         unless: why the check has no subject in this record; "" when it has.
         severity: instead of the registry's, where it depends on the record.
         name: instead of the registry's, where one code has close variants.
+        history: the metrics whose baselines it needs. With too few earlier runs of one of them it is *not enough
+            history* unless it fails; with baselines that cannot be read it could not run.
     """
 
     code: str
@@ -49,6 +56,7 @@ class Check(Generic[R]):
     unless: Callable[[R, BoundaryFacts], str] = _nothing
     severity: Callable[[R, BoundaryFacts], Severity] | None = None
     name: Callable[[R, BoundaryFacts], str] | None = None
+    history: Callable[[R, BoundaryFacts], Sequence[str]] = _no_metric
 
     @property
     def lie(self) -> Lie:
@@ -85,7 +93,9 @@ def judge(check: Check[R], record: R, facts: BoundaryFacts, looked: Mapping[str,
     error = next((frame.error for _, frame in seen if frame.error), "")
     if error:
         return could_not_run(check, error)
-    reason = check.unless(record, facts) or _vacuous(seen)
+    reason = check.unless(record, facts)
+    thin = "" if reason else _thin(check.history(record, facts), facts)
+    reason = reason or ("" if thin else _vacuous(seen))
     if reason:
         return _result(check, CheckStatus.NOT_APPLICABLE, message=reason)
     failed: list[tuple[Expect, Sequence[Row]]] = []
@@ -98,7 +108,7 @@ def judge(check: Check[R], record: R, facts: BoundaryFacts, looked: Mapping[str,
             return could_not_run(check, verdict.error or f"{expect.frame} has rows without {' and '.join(gaps)}")
         if not verdict.passed:
             failed.append((expect, [frame.rows[index] for index in verdict.culprits]))
-    return _verdict(check, record, facts, failed)
+    return _verdict(check, record, facts, failed, thin)
 
 
 def could_not_run(check: Check[R], error: str) -> CheckResult:
@@ -119,15 +129,23 @@ def _vacuous(seen: Sequence[tuple[Expect, Looked]]) -> str:
     return "" if any(frame.rows for _, frame in seen) else seen[0][1].empty
 
 
+def _thin(metrics: Sequence[str], facts: BoundaryFacts) -> str:
+    """Return which baselines have too few runs behind them; "" when none."""
+    thin = [metric for metric in metrics if facts.baseline(metric) is None]
+    told = ", ".join(f"{facts.samples(metric)} of {metric}" for metric in thin[:SHOWN])
+    return f"{ENOUGH} earlier accepted runs are needed; there are {told}" if thin else ""
+
+
 def _verdict(
-    check: Check[R], record: R, facts: BoundaryFacts, failed: Sequence[tuple[Expect, Sequence[Row]]]
+    check: Check[R], record: R, facts: BoundaryFacts, failed: Sequence[tuple[Expect, Sequence[Row]]], thin: str
 ) -> CheckResult:
     severity = check.severity(record, facts) if check.severity else check.lie.severity
     name = check.name(record, facts) if check.name else check.lie.name
     expected = check.expected(record, facts)
     if not failed:
         observed = check.observed(record, facts)
-        return _result(check, CheckStatus.PASSED, expected, observed, severity=severity, name=name)
+        status = CheckStatus.NOT_ENOUGH_HISTORY if thin else CheckStatus.PASSED
+        return _result(check, status, expected, observed, message=thin, severity=severity, name=name)
     observed = _culprits(check, failed) or check.observed(record, facts)
     severity, note = _waived(check, severity, facts)
     return _result(

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from sluice.errors import SluiceError
 from sluice.records.common import Frozen
+from sluice.records.history import Baseline, History
 
 
 class FactMissingError(SluiceError):
@@ -42,7 +43,26 @@ class BoundaryFacts(Frozen):
     database_configured: bool = Field(default=False, description="vulnerability data is configured")
     database_max_age_days: float = Field(default=7.0, gt=0)
     replicas: int | None = Field(default=None, description="replicas of the environment's declaration")
+    history: History | None = Field(default=None, description="what is usual on the run's branch, read from Postgres")
     waivers: tuple[CheckWaiver, ...] = ()
+
+    def baseline(self, metric: str) -> Baseline | None:
+        """Return what is usual for a metric; None when there are too few earlier runs.
+
+        Raises:
+            FactMissingError: nobody read the baselines, or they could not be read.
+        """
+        if self.history is None:
+            raise FactMissingError("the boundary was not told the history")
+        if self.history.problem:
+            raise FactMissingError(self.history.problem)
+        found = self.history.baselines.get(metric)
+        return found if found is not None and found.is_enough else None
+
+    def samples(self, metric: str) -> int:
+        """Return how many earlier runs there are of a metric."""
+        found = self.history.baselines.get(metric) if self.history else None
+        return found.samples if found else 0
 
     def need(self, name: str) -> str:
         """Return the fact `name`; FactMissingError when the runner did not hand it over."""

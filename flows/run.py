@@ -27,6 +27,7 @@ from sluice.records.request import PipelineRequest, RollbackOrder
 from sluice.settings import Home, Settings
 from sluice.stages.workplace import now
 from sluice.states import RunState, StageName, StageState
+from sluice.store.baselines import read_history
 from sluice.store.leases import Heartbeat
 from sluice.store.runs import RunStore, RunTakenError
 from sluice.tally import TALLY
@@ -59,6 +60,7 @@ class Run:
             "database_configured": self.settings.trivy_db is not None,
             "database_max_age_days": self.settings.trivy_db_max_age_days,
         }
+        self.branch = self.default_branch = ""
         self._attempts: dict[StageName, str] = {}
 
     @classmethod
@@ -81,6 +83,7 @@ class Run:
         self.store.set_project(self.id, self.project)
         self.store.set_commit(self.id, commit=resolved.commit, ref_kind=resolved.kind, ref_name=resolved.name)
         self.facts["commit"] = resolved.commit
+        self.branch, self.default_branch = resolved.name, resolved.default_branch
         if flow_run.id:
             name = f"{self.project} {resolved.name} {resolved.commit[:10]}"
             aside(partial(_rename, UUID(str(flow_run.id)), name))
@@ -149,7 +152,8 @@ class Run:
         self, stage: Stage, record: StageRecord, facts: dict[str, Any], cells: tuple[StageRecord, ...] = ()
     ) -> None:
         attempt = Attempt(stage_run_id=self._attempts[stage.name], run_id=self.id)
-        held_against = BoundaryFacts(run_id=self.id, now=now(), **facts)
+        history = read_history(database(), self.project, self.branch, self.default_branch)
+        held_against = BoundaryFacts(run_id=self.id, now=now(), history=history, **facts)
         judge: Any = boundary  # as above
         outcome(judge(record, self.context(stage), attempt, held_against, cells, return_state=True))
 

@@ -13,6 +13,7 @@ from sluice.records.build import BuildRecord, Release
 from sluice.records.checkout import ChangedFile, CheckoutRecord, RefKind
 from sluice.records.common import ArtifactRef, SourceRef, ToolUse
 from sluice.records.deploy import DeployRecord, Replica, RollbackRecord, Step
+from sluice.records.history import Baseline, History
 from sluice.records.scan import Finding, FindingKind, FindingSeverity, Package, Scanner, ScanRecord
 from sluice.records.smoke import Load, SmokeCheck, SmokeRecord, Threshold
 from sluice.records.testing import CoverageSummary, TestCell, TestExecution, TestRecord
@@ -41,8 +42,21 @@ def facts(**fields: Any) -> BoundaryFacts:
         "committed_at": STARTED - timedelta(hours=1),
         "release_digest": DIGEST,
         "replicas": 2,
+        "history": History(),
     }
     return BoundaryFacts(**known | fields)
+
+
+def history(*, samples: int = 20, mad: float = 0.0, **usual: float) -> History:
+    """Return a history of these medians on `main`; `__` in a metric's name stands for the dot."""
+    known = {name.replace("__", "."): value for name, value in usual.items()}
+    return History(baselines={name: baseline(name, value, samples=samples, mad=mad) for name, value in known.items()})
+
+
+def baseline(metric: str, median: float, **fields: Any) -> Baseline:
+    """Return a baseline of a metric that never moved."""
+    known: dict[str, Any] = {"metric": metric, "branch": "main", "samples": 20, "median": median, "mad": 0.0}
+    return Baseline(**known | dict.fromkeys(("lowest", "highest", "latest"), median) | fields)
 
 
 def _stage(**fields: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -486,19 +487,34 @@ def test_text_that_postgres_cannot_hold_is_mended_not_lost(engine: Engine, inges
     assert rows(engine, "SELECT subject, author_name FROM commits") == [("nul \ufffd and half \ufffd and ü", "\ufffd")]
 
 
-def test_baselines_are_what_the_figures_say(engine: Engine, ingest: Ingest) -> None:
-    sizes = [1000, 1200, 1100]
+def build_sizes(engine: Engine, ingest: Ingest, sizes: Iterable[int]) -> None:
     for size in sizes:
-        run_id = a_run(engine)
-        record = factories.build(run_id=run_id, size=size)
+        record = factories.build(run_id=a_run(engine), size=size)
         ingest.accept(stage_of(engine, record), record, accepted(StageName.BUILD))
-    query = "SELECT samples, mean, squares, lowest, highest, latest FROM baselines WHERE metric = 'build.size'"
-    ((samples, mean, squares, lowest, highest, latest),) = rows(engine, query)
-    assert (samples, lowest, highest, latest) == (3, 1000, 1200, 1100)
-    assert mean == pytest.approx(1100)
-    assert squares == pytest.approx(sum((size - 1100) ** 2 for size in sizes))
+
+
+def test_baselines_are_median_and_mad_of_what_the_figures_say(engine: Engine, ingest: Ingest) -> None:
+    build_sizes(engine, ingest, [1000, 1200, 9000, 1100])
+    query = "SELECT samples, recent, median, mad, lowest, highest, latest FROM baselines WHERE metric = 'build.size'"
+    assert rows(engine, query) == [(4, [1000, 1200, 9000, 1100], 1150, 100, 1000, 9000, 1100)]
     query = "SELECT value, usual, deviation FROM v_metrics WHERE metric = 'build.size' ORDER BY run_number"
-    assert rows(engine, query) == [(size, pytest.approx(1100), pytest.approx(100)) for size in sizes]
+    usual = (pytest.approx(1150), pytest.approx(148.26))
+    assert rows(engine, query) == [(size, *usual) for size in (1000, 1200, 9000, 1100)]
+
+
+def test_a_baseline_looks_back_thirty_runs(engine: Engine, ingest: Ingest) -> None:
+    build_sizes(engine, ingest, range(1, 36))
+    query = "SELECT samples, recent, median, mad, lowest, highest FROM baselines WHERE metric = 'build.size'"
+    assert rows(engine, query) == [(35, list(range(6, 36)), 20.5, 7.5, 6, 35)]
+
+
+def test_a_baseline_outlives_the_run_that_it_was_learned_from(engine: Engine, ingest: Ingest) -> None:
+    build_sizes(engine, ingest, [1000])
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE releases SET stage_run_id = NULL"))
+        connection.execute(text("DELETE FROM pipeline_runs"))
+    query = "SELECT samples, latest, stage_run_id FROM baselines WHERE metric = 'build.size'"
+    assert rows(engine, query) == [(1, 1000, None)]
 
 
 def test_a_hundred_thousand_cases(engine: Engine, ingest: Ingest, files: ArtifactStore) -> None:

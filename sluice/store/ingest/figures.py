@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import func
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 
 from sluice.records.build import BuildRecord
@@ -14,10 +14,28 @@ from sluice.records.scan import ScanRecord
 from sluice.records.smoke import SmokeRecord
 from sluice.records.testing import TestRecord
 from sluice.store.ingest.place import Place
-from sluice.store.leases import clock
-from sluice.store.tables.figures import Baseline, PerformanceMetric, PerformanceRun
+from sluice.store.tables.figures import PerformanceMetric, PerformanceRun
 
 Figure = tuple[str, float | None, str]
+WINDOW = 30  # accepted runs that say what is usual
+
+# Each baseline row holds its window of values: it moves with one statement, whoever else writes at the same time.
+MOVE = """
+INSERT INTO baselines AS b
+    (project_id, branch, metric, samples, recent, median, mad, lowest, highest, latest, stage_run_id)
+VALUES (:project_id, :branch, :metric, 1, ARRAY[CAST(:value AS double precision)], :value, 0, :value, :value, :value,
+        CAST(:stage_run_id AS uuid))
+ON CONFLICT (project_id, branch, metric) DO UPDATE
+SET (samples, recent, median, mad, lowest, highest, latest, stage_run_id, updated_at) = (
+    SELECT b.samples + 1, w.recent, s.median,
+           (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(v - s.median)) FROM unnest(w.recent) v),
+           s.lowest, s.highest, excluded.latest, excluded.stage_run_id, clock_timestamp()
+    FROM (SELECT b.recent || excluded.latest AS all_of_them) a,
+         LATERAL (SELECT a.all_of_them[greatest(1, cardinality(a.all_of_them) - :window + 1):] AS recent) w,
+         LATERAL (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY v) AS median, min(v) AS lowest, max(v) AS highest
+                  FROM unnest(w.recent) v) s
+)
+"""
 
 
 def write_figures(place: Place, record: StageRecord) -> None:
@@ -32,28 +50,8 @@ def write_figures(place: Place, record: StageRecord) -> None:
             for name, (value, unit) in sorted(figures.items())
         ],
     )
-    first = [
-        mine
-        | {"metric": name, "samples": 1, "squares": 0.0}
-        | dict.fromkeys(("mean", "lowest", "highest", "latest"), value)
-        for name, (value, _unit) in sorted(figures.items())
-    ]
-    row = insert(Baseline)
-    step = row.excluded.latest - Baseline.mean
-    mean = Baseline.mean + step / (Baseline.samples + 1)
-    moved = {
-        "samples": Baseline.samples + 1,
-        "mean": mean,
-        "squares": func.greatest(0.0, Baseline.squares + step * (row.excluded.latest - mean)),
-        "lowest": func.least(Baseline.lowest, row.excluded.latest),
-        "highest": func.greatest(Baseline.highest, row.excluded.latest),
-        "latest": row.excluded.latest,
-        "stage_run_id": row.excluded.stage_run_id,
-        "updated_at": clock(),
-    }
-    place.connection.execute(
-        row.on_conflict_do_update(index_elements=["project_id", "branch", "metric"], set_=moved), first
-    )
+    moved = [mine | {"metric": name, "value": value, "window": WINDOW} for name, (value, _) in sorted(figures.items())]
+    place.connection.execute(text(MOVE), moved)
 
 
 def figures_of(record: StageRecord) -> Iterator[Figure]:

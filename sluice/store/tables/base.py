@@ -22,6 +22,7 @@ NAMES = {
 UuidText = Annotated[str, "uuid"]  # a UUID that is text in Python
 Json = dict[str, Any]
 Texts = list[str]
+Numbers = list[float]
 
 
 class Base(DeclarativeBase):
@@ -36,6 +37,7 @@ class Base(DeclarativeBase):
         datetime: DateTime(timezone=True),
         Json: JSONB,
         Texts: ARRAY(Text),
+        Numbers: ARRAY(Double),
         UuidText: UUID(as_uuid=False),
     }
 

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped
 
 from sluice.states import StageName
-from sluice.store.tables.base import Base, UuidText, column, one_of, written_at
+from sluice.store.tables.base import Base, Numbers, UuidText, column, one_of, written_at
 
 FINITE = "{0} > '-Infinity' AND {0} < 'Infinity'"
 
@@ -55,9 +55,10 @@ class Baseline(Base):
     __tablename__ = "baselines"
     __table_args__ = (
         CheckConstraint("samples >= 1", name="samples"),
+        CheckConstraint("cardinality(recent) >= 1", name="recent"),
         CheckConstraint("lowest <= highest", name="highest"),
-        CheckConstraint(FINITE.format("mean"), name="mean"),
-        CheckConstraint("squares >= 0 AND squares < 'Infinity'", name="squares"),
+        CheckConstraint(FINITE.format("median"), name="median"),
+        CheckConstraint("mad >= 0 AND mad < 'Infinity'", name="mad"),
         CheckConstraint(FINITE.format("latest"), name="latest"),
         {"comment": "What is usual for a metric on a branch."},
     )
@@ -66,10 +67,13 @@ class Baseline(Base):
     branch: Mapped[str] = column("Branch.", primary_key=True)
     metric: Mapped[str] = column("Name of the metric.", primary_key=True)
     samples: Mapped[int] = column("Accepted stages behind it.")
-    mean: Mapped[float] = column("Mean.")
-    squares: Mapped[float] = column("Sum of squared distances from the mean: variance = squares / (samples - 1).")
-    lowest: Mapped[float] = column("Lowest value.")
-    highest: Mapped[float] = column("Highest value.")
+    recent: Mapped[Numbers] = column("Values of the last 30 of them, oldest first.")
+    median: Mapped[float] = column("Median of the last values.")
+    mad: Mapped[float] = column("Median absolute deviation of the last values.")
+    lowest: Mapped[float] = column("Lowest of the last values.")
+    highest: Mapped[float] = column("Highest of the last values.")
     latest: Mapped[float] = column("Newest value.")
-    stage_run_id: Mapped[UuidText] = column("Newest stage behind it.", ForeignKey("stage_runs.id", ondelete="CASCADE"))
+    stage_run_id: Mapped[UuidText | None] = column(
+        "Newest stage behind it; empty when its run was removed.", ForeignKey("stage_runs.id", ondelete="SET NULL")
+    )
     updated_at: Mapped[datetime] = written_at("When the newest value came.")

@@ -15,9 +15,10 @@ from data_checks import after_build, contracts, preload
 from data_checks.after_build import CONTRACT
 from data_checks.contract import BoundaryFacts, Check, CheckWaiver, Contract, ContractBrokenError
 from data_checks.engine import EmptySuiteError, Suite, Verdict, engine
-from data_checks.frames import Expect, Frame, Parameter, equal, in_set
+from data_checks.frames import Expect, Frame, Parameter, at_most, equal, in_set
 from sluice.records.build import BuildRecord
 from sluice.records.checks import BoundaryReport
+from sluice.records.history import History
 from sluice.states import CheckStatus, Severity, StageName
 from tests import factories
 from tests.boundaries import check, result
@@ -311,3 +312,69 @@ def test_boundaries_may_be_checked_from_several_threads() -> None:
 
 def test_a_verdict_is_no_pass_unless_it_says_so() -> None:
     assert not Verdict(passed=False).passed
+
+
+# --- history --------------------------------------------------------------------------------------------------------
+
+
+def with_history(**changes: Any) -> Contract[BuildRecord]:
+    """A contract of one check that needs the history of `build.size`: rows only where there is one."""
+
+    def looked(record: BuildRecord, known: BoundaryFacts) -> list[dict[str, Any]]:
+        usual = known.baseline("build.size")
+        if usual is None:
+            return []
+        low, high = usual.usual(relative=0.5)
+        return [{"outside": max(low - record.size, record.size - high, 0.0)}]
+
+    frame = Frame[BuildRecord](
+        f"history-{len(engine()._suites)}",
+        ("outside",),
+        looked,
+        count=lambda _, known: int(known.baseline("build.size") is not None),
+        empty="there is no history",
+    )
+    told: Callable[[BuildRecord, BoundaryFacts], str] = lambda record, _: str(record.size)  # noqa: E731
+    one = Check[BuildRecord]("B01", (at_most(frame.name, "outside", 0),), told, told, **changes)
+    return Contract(BuildRecord, (frame,), (one,), lambda *_: {})
+
+
+SIZE: dict[str, Any] = {"history": lambda *_: ["build.size"]}
+
+
+@pytest.mark.parametrize(("size", "status"), [(48_000, CheckStatus.PASSED), (20_000, CheckStatus.FAILED)])
+def test_a_record_is_held_against_its_baseline(size: int, status: CheckStatus) -> None:
+    known = facts(history=factories.history(build__size=50_000))
+    assert only(with_history(**SIZE).check(build(size=size), known)) == (status, str(size))
+
+
+@pytest.mark.parametrize("samples", [0, 4])
+def test_too_few_earlier_runs_are_no_pass_and_no_stop(samples: int) -> None:
+    history = factories.history(build__size=50_000, samples=samples) if samples else History()
+    report = with_history(**SIZE).check(build(size=1), facts(history=history))
+    assert only(report)[0] is CheckStatus.NOT_ENOUGH_HISTORY
+    (found,) = report.results
+    assert found.message == f"5 earlier accepted runs are needed; there are {samples} of build.size"
+    assert not report.stops
+    assert not report.accepted  # nothing else was looked at
+
+
+@pytest.mark.parametrize(
+    ("history", "observed"),
+    [
+        (None, "FACT_MISSING: the boundary was not told the history"),
+        (History(problem='relation "baselines" does not exist'), 'FACT_MISSING: relation "baselines" does not exist'),
+    ],
+)
+def test_a_history_that_cannot_be_read_is_a_rejection(history: History | None, observed: str) -> None:
+    report = with_history(**SIZE).check(build(), facts(history=history))
+    assert only(report) == (CheckStatus.COULD_NOT_RUN, observed)
+    assert not report.accepted
+
+
+def test_what_fails_without_its_history_fails_all_the_same() -> None:
+    small = contract()
+    check = replace(small.checks[0], history=lambda *_: ["build.size"])
+    both = replace(small, checks=(check,))
+    assert only(both.check(LIE, facts()))[0] is CheckStatus.FAILED
+    assert only(both.check(build(), facts()))[0] is CheckStatus.NOT_ENOUGH_HISTORY
