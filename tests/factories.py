@@ -114,7 +114,7 @@ def checkout(**fields: Any) -> CheckoutRecord:
         "default_branch": "main",
         "merge_base": PARENT,
         "base_tree": OTHER_TREE,
-        "changed_files": (ChangedFile(path="greeter/app.py", change="M", additions=3, deletions=1),),
+        "changed_files": (ChangedFile(path="greeter/app.py", change="M", additions=3, deletions=1, lines="3-4,9"),),
         "dependency_files": ("pyproject.toml",),
         "build_files": (),
         "declared_submodules": (),

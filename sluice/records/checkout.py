@@ -49,6 +49,7 @@ class ChangedFile(Frozen):
     old_path: str | None = None
     additions: int | None = None  # None: binary
     deletions: int | None = None
+    lines: str | None = None  # lines that the change wrote, as in the new file: `3,7-9`; None: not known
 
 
 class CheckoutRecord(StageRecord):

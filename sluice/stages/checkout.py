@@ -19,7 +19,7 @@ from sluice.tools.git_lfs import lfs_pointers
 from sluice.tools.git_submodules import missing_submodules, read_submodules
 from sluice.tools.meter import Meter, metered
 
-RULES = "1"  # raise it when a checkout of the same inputs would give another record
+RULES = "2"  # raise it when a checkout of the same inputs would give another record
 
 
 def inputs(request: CheckoutRequest, _context: StageContext | None = None) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sluice.records.checkout import ChangedFile, CheckoutRequest
 from sluice.tools.git_history import Commit, changed_files, merge_base, read_commit
+from sluice.tools.git_lines import with_lines
 from sluice.tools.git_mirror import read_refs
 from sluice.tools.git_refs import HEADS, check_ref, commit_of, find, unknown
 
@@ -49,5 +50,5 @@ def compare(request: CheckoutRequest, commit: Commit) -> Comparison:
         base = commit.parents[0] if commit.parents else None
     if base is None and shallow:
         return Comparison(None, None, (), shallow)  # cut off: what changed is not known
-    changed = changed_files(mirror, base, commit.commit)
+    changed = with_lines(changed_files(mirror, base, commit.commit), mirror, base, commit.commit)
     return Comparison(base, read_commit(mirror, base).tree if base else None, changed, shallow)

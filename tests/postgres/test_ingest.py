@@ -402,7 +402,9 @@ def test_other_stages_become_rows(engine: Engine, ingest: Ingest, files: Artifac
     assert rows(engine, "SELECT sha, subject, parents, author_name FROM commits") == [
         (factories.COMMIT, "Greet politely", [factories.PARENT], "Ada")
     ]
-    assert rows(engine, "SELECT path, change, additions FROM changed_files") == [("greeter/app.py", "M", 3)]
+    assert rows(engine, "SELECT path, change, additions, lines FROM changed_files") == [
+        ("greeter/app.py", "M", 3, "3-4,9")
+    ]
     assert rows(engine, "SELECT digest, version, size FROM releases") == [(digest, "1.4.0", 2048)]
     assert rows(engine, "SELECT rule, severity, tools, waived, blocking FROM findings") == [
         ("B311", "medium", ["bandit"], False, False)

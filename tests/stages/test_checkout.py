@@ -16,7 +16,7 @@ from sluice.stages import checkout as stage
 from sluice.stages import source_files
 from sluice.stages.workplace import open_workplace
 from sluice.states import StageName
-from sluice.tools import git
+from sluice.tools import git, git_lines
 from tests.repositories import Repository, context, request, source
 
 CheckOut = Callable[..., CheckoutRecord]
@@ -67,9 +67,9 @@ def test_the_whole_record(repository: Repository, home: Home, check_out: CheckOu
     assert record.merge_base == first
     assert record.base_tree == repository.git("rev-parse", f"{first}^{{tree}}")
     assert record.changed_files == (
-        ChangedFile(path="Dockerfile", change="A", additions=1, deletions=0),
-        ChangedFile(path="app.py", change="M", additions=2, deletions=1),
-        ChangedFile(path="requirements.txt", change="A", additions=1, deletions=0),
+        ChangedFile(path="Dockerfile", change="A", additions=1, deletions=0, lines="1"),
+        ChangedFile(path="app.py", change="M", additions=2, deletions=1, lines="1-2"),
+        ChangedFile(path="requirements.txt", change="A", additions=1, deletions=0, lines="1"),
     )
     assert record.dependency_files == ("requirements.txt",)
     assert record.build_files == ("Dockerfile",)
@@ -137,13 +137,33 @@ def test_renames_copies_binaries_modes_links_and_odd_names(repository: Repositor
     changed = {file.path: file for file in check_out().changed_files}
     assert changed == {
         "new\tname\nüber.py": ChangedFile(
-            path="new\tname\nüber.py", change="R", old_path="old name.py", additions=0, deletions=0
+            path="new\tname\nüber.py", change="R", old_path="old name.py", additions=0, deletions=0, lines=""
         ),
         "gone.py": ChangedFile(path="gone.py", change="D", additions=0, deletions=1),
-        "tool.sh": ChangedFile(path="tool.sh", change="M", additions=0, deletions=0),
-        "link": ChangedFile(path="link", change="A", additions=1, deletions=0),
+        "tool.sh": ChangedFile(path="tool.sh", change="M", additions=0, deletions=0, lines=""),
+        "link": ChangedFile(path="link", change="A", additions=1, deletions=0, lines="1"),
         "blob.bin": ChangedFile(path="blob.bin", change="M"),
     }
+
+
+def test_the_lines_that_a_change_wrote(
+    repository: Repository, check_out: CheckOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "".join(f"line {number}\n" for number in range(1, 51))
+    repository.commit({"moved.py": text, "kind.py": "a\nb\n", "gone.py": "x\n", "app.py": text})
+    repository.git("mv", "moved.py", 'a "quoted"\tname.py')
+    lines = text.splitlines()
+    lines[2] = "diff --git a/app.py b/app.py"  # looks like a header, and is a line of a file
+    lines[6:9] = ["@@ -1 +1,99 @@", "+++ b/app.py", "eight"]
+    lines[20:22] = []
+    (repository.path / "kind.py").unlink()
+    (repository.path / "kind.py").symlink_to("app.py")
+    (repository.path / "gone.py").unlink()
+    repository.commit({"app.py": "\n".join(lines), 'a "quoted"\tname.py': "first\n" + text}, "Change")
+    written = {file.path: file.lines for file in check_out().changed_files}
+    assert written == {"app.py": "3,7-9,48", 'a "quoted"\tname.py': "1", "kind.py": "1", "gone.py": None}
+    monkeypatch.setattr(git_lines, "MAX_LINES", 3)
+    assert {file.lines for file in check_out().changed_files} == {None}
 
 
 def test_words_that_are_no_utf8_survive(repository: Repository, check_out: CheckOut) -> None:

@@ -47,3 +47,4 @@ class ChangedFile(Base):
     old_path: Mapped[str | None] = column("Where it was before a rename or copy.")
     additions: Mapped[int | None] = column("Lines added; empty for a binary file.")
     deletions: Mapped[int | None] = column("Lines removed; empty for a binary file.")
+    lines: Mapped[str | None] = column("Lines that the change wrote, as in the new file; empty: not known.")
