@@ -5,15 +5,20 @@ A value lives in the replica's own environment file (mode 0600) and nowhere else
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
+from sluice.config.texts import ServiceVariable
 from sluice.errors import DeployRefusedError
 
 _PLACEHOLDER = re.compile(r"(?:change[-_ ]?me|replace[-_ ]?me|placeholder|todo|fixme|<[^<>]*>)", re.IGNORECASE)
 _UNEXPANDED = re.compile(r"\$\{[^}]*\}|\{\{[^}]*\}\}")
+_VARIABLES: TypeAdapter[dict[str, str]] = TypeAdapter(dict[ServiceVariable, str])
 _SIZE_LIMIT = 64 * 1024  # bytes of one value
 
 
@@ -40,6 +45,34 @@ def resolve(references: Mapping[str, str], where: str) -> dict[str, str]:
         SecretError: a reference is malformed, or there is nothing behind it.
     """
     return {variable: _value(reference, f"{where}.{variable}") for variable, reference in references.items()}
+
+
+def environment_block(name: str, where: str) -> dict[str, str]:
+    """Return variable → value of a Sluice Environment block, its secrets among them.
+
+    Raises:
+        SecretError: there is no such block, or it has a variable that a service may not have (`BLOCK_WRONG`).
+    """
+    from sluice.tools import prefect_blocks  # only who names a block asks Prefect
+
+    fields = prefect_blocks.read(prefect_blocks.ENVIRONMENT, name)
+    if fields is None:
+        raise SecretError(
+            f"Prefect has no Sluice Environment block {name}",
+            where=where,
+            next_step=f"Make it in the Prefect UI: Blocks, Sluice Environment, name {name}.",
+        )
+    values = {**(fields.get("variables") or {}), **(fields.get("secrets") or {})}
+    try:
+        return _VARIABLES.validate_python(values)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise SecretError(
+            f"block {name} has a variable that a service may not have, or whose value is no text: {first['loc'][0]}",
+            code="BLOCK_WRONG",
+            where=where,
+            next_step="Correct the block in the Prefect UI.",
+        ) from None  # pydantic's own message may quote a value
 
 
 def refuse_placeholders(values: Mapping[str, str], where: str) -> None:
@@ -109,13 +142,14 @@ def _from_file(path: Path, where: str) -> str:
 
 
 def _from_block(name: str, where: str) -> str:
-    from prefect.blocks.system import Secret  # only who refers to a block waits for its import
+    from sluice.tools import prefect_blocks  # only who names a block asks Prefect
 
-    try:
-        return str(Secret.load(name).get())  # type: ignore[union-attr]
-    except ValueError as error:  # Prefect's way to say that there is no such block
+    fields = prefect_blocks.read("secret", name)
+    if fields is None:
         raise SecretError(
             f"Prefect has no Secret block {name}",
             where=where,
             next_step=f"Make it in the Prefect UI: Blocks, Secret, name {name}.",
-        ) from error
+        )
+    value = fields.get("value")
+    return value if isinstance(value, str) else json.dumps(value)

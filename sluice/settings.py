@@ -141,6 +141,10 @@ class Settings(BaseSettings):
     )
     trivy_db_max_age_days: float = Field(default=7.0, gt=0, description="Older vulnerability data is stale (S01).")
     work_pool: str = Field(default="sluice", description="Prefect work pool that runs the pipeline.")
+    git_credentials: str = Field(
+        default="",
+        description="Logins for private https repositories, e.g. `git.example=env:TOKEN`; or a Git Host block.",
+    )
     allow_file_remotes: bool = Field(default=True, description="Allow git remotes that are local paths.")
 
     @cached_property

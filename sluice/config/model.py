@@ -188,6 +188,10 @@ class Environment(Declared):
         default_factory=dict,
         description="Variables taken from secrets: `env:NAME`, `file:/path` or `block:name`.",
     )
+    block: Name | None = Field(
+        default=None,
+        description="Sluice Environment block of Prefect: its variables and secrets are added, those above come first.",
+    )
     port: int | None = Field(
         default=None,
         strict=True,

@@ -37,9 +37,10 @@ def fingerprint() -> str:
 
 
 def deployment_fingerprint() -> str:
-    """Return a digest of what `prefect deploy` reads: prefect.yaml, the flows and the forms of their parameters."""
+    """Return a digest of what is registered: prefect.yaml, the flows, the forms of their parameters, the blocks."""
     digest = hashlib.sha256(str(root()).encode())
     requests = root() / "sluice" / "records" / "request.py"
-    for path in [prefect_file(), requests, *sorted((root() / "flows").glob("*.py"))]:
+    rooms = [path for room in ("flows", "blocks") for path in sorted((root() / room).glob("*.py"))]
+    for path in [prefect_file(), requests, *rooms]:
         digest.update(path.read_bytes() if path.exists() else b"")
     return digest.hexdigest()

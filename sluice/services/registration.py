@@ -1,4 +1,4 @@
-"""What Sluice registers with the Prefect server: its work pool and the deployments of prefect.yaml."""
+"""What Sluice registers with the Prefect server: its work pool, its blocks and the deployments of prefect.yaml."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from sluice.services.credentials import write_private
 from sluice.services.environment import shell_env, system_env
 from sluice.settings import Settings
 from sluice.tools.prefect_api import PrefectApi
+from sluice.tools.prefect_blocks import ENVIRONMENT, GIT_HOST
 
 DEPLOYMENTS = ("pipeline/sluice", "rollback/sluice")
+BLOCKS = (GIT_HOST, ENVIRONMENT)
 DEPLOY_SECONDS = 120.0
 TYPE = "process"
 
@@ -68,7 +70,7 @@ def _template(api: PrefectApi, words: str) -> dict[str, Any]:
 
 
 def register(api: PrefectApi, settings: Settings, addresses: Addresses) -> bool:
-    """Run `prefect deploy --all` when what it reads has changed; tell whether it was run.
+    """Register blocks and deployments when what they are made of has changed; tell whether it was done.
 
     Raises:
         CommandError: it failed; its last lines are in the error.
@@ -78,19 +80,32 @@ def register(api: PrefectApi, settings: Settings, addresses: Addresses) -> bool:
         "code": code.deployment_fingerprint(),
         "server": addresses.prefect_api_url,
         "pool": settings.work_pool,
-        "deployments": [api.deployment(name) is not None for name in DEPLOYMENTS],
     }
-    if all(state["deployments"]) and _read(memory) == state:
+    if _all_there(api) and _read(memory) == state:
         return False
+    register_blocks(settings, addresses)
     deploy(settings, addresses)
-    state["deployments"] = [True for _ in DEPLOYMENTS]
     write_private(memory, json.dumps(state))
     return True
 
 
+def _all_there(api: PrefectApi) -> bool:
+    deployments = all(api.deployment(name) is not None for name in DEPLOYMENTS)
+    return deployments and all(api.find(f"/block_types/slug/{slug}") is not None for slug in BLOCKS)
+
+
+def register_blocks(settings: Settings, addresses: Addresses) -> None:
+    """Run the real `prefect block register` for the classes in `blocks/`: the UI then has their forms."""
+    _prefect(["--no-prompt", "block", "register", "--module", "blocks"], settings, addresses)
+
+
 def deploy(settings: Settings, addresses: Addresses) -> None:
-    """Run the real `prefect deploy --all`, in a fork of the warm process."""
-    words = ["--no-prompt", "deploy", "--all", "--prefect-file", str(code.prefect_file())]
+    """Run the real `prefect deploy --all`."""
+    _prefect(["--no-prompt", "deploy", "--all", "--prefect-file", str(code.prefect_file())], settings, addresses)
+
+
+def _prefect(words: list[str], settings: Settings, addresses: Addresses) -> None:
+    """Run the command `prefect` in a fork of the warm process."""
     environment = {**system_env(), **shell_env(addresses, settings)}
     argv = launch_words(addresses, "prefect", *words)
     command.run(argv, env=environment, cwd=code.root(), timeout=DEPLOY_SECONDS, merge=True)

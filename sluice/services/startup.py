@@ -63,7 +63,7 @@ class Startup:
         self._prefect()
         self._warm()
         if registration.register(self.api, self.settings, self.addresses):
-            self.report("deployments: registered")
+            self.report("blocks and deployments: registered")
         self._worker()
         self._caddy()
         return self.addresses

@@ -18,6 +18,7 @@ PRELOADED = (
     "prefect.concurrency._sync",
     "prefect.utilities.visualization",
     "prefect.cli.deploy",
+    "prefect.cli.block",
     "prefect.cli.flow_run",
     "great_expectations",
     "pandas",

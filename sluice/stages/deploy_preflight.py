@@ -9,7 +9,7 @@ from sluice.config.model import Environment, Service
 from sluice.errors import DeployFailedError, DeployRefusedError
 from sluice.records.build import Release
 from sluice.records.deploy import DeployRequest
-from sluice.secrets import refuse_placeholders, resolve
+from sluice.secrets import environment_block, refuse_placeholders, resolve
 from sluice.stages.deploy_journal import DeployJournal
 from sluice.targets.replica import search_path
 
@@ -64,16 +64,21 @@ def refuse_fenced(journal: DeployJournal, project: str, environment: str, releas
 
 
 def configuration(declaration: Environment, environment: str) -> dict[str, str]:
-    """Return the values of the declared secrets, after a look at every variable (D03).
+    """Return the values of the declared secrets and of the environment's block, after a look at every variable (D03).
 
     Raises:
-        DeployRefusedError: `SECRET_MISSING`, `SECRET_REFERENCE`, `CONFIG_PLACEHOLDER`.
+        DeployRefusedError: `SECRET_MISSING`, `SECRET_REFERENCE`, `BLOCK_WRONG`, `CONFIG_PLACEHOLDER`.
     """
     where = f"environments.{environment}"
     refuse_placeholders(declaration.variables, f"{where}.variables")
     secrets = resolve(declaration.secrets, f"{where}.secrets")
     refuse_placeholders(secrets, f"{where}.secrets")
-    return secrets
+    if declaration.block is None:
+        return secrets
+    kept = environment_block(declaration.block, f"{where}.block")
+    kept = {name: value for name, value in kept.items() if name not in declaration.variables}
+    refuse_placeholders(kept, f"{where}.block")
+    return {**kept, **secrets}
 
 
 def refuse_missing_program(service: Service, path: Path, python: Path | None) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sluice.command import LineSink
-from sluice.tools import programs
+from sluice.tools import git_credentials, programs
 from sluice.tools.git_command import environment, git
 from sluice.tools.git_history import Entry
+from sluice.tools.git_location import locate
 
 _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-\d[^\n]*\n)*oid sha256:[0-9a-f]{64}\nsize \d+\n?"
@@ -59,4 +60,5 @@ def fetch_lfs(mirror: Path, workspace: Path, log: LineSink | None) -> None:
         ("remote.origin.url", url),
     ):
         git(["config", key, value], cwd=workspace)
+    variables |= git_credentials.find(locate(url))
     git(["lfs", "pull"], cwd=workspace, env=variables, log=log, timeout=FETCH_SECONDS)

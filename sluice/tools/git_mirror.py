@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from sluice.command import Completed, LineSink
 from sluice.disk import disk_full, says_full
 from sluice.errors import InfrastructureError, SluiceError, TransientError
+from sluice.tools import git_credentials
 from sluice.tools.git_command import environment, failure, git
 from sluice.tools.git_location import Location, RepositoryError
 from sluice.tools.git_refs import HEADS, TAGS
@@ -175,13 +176,40 @@ def _deepened(location: Location, mirror: Path) -> bool:
 
 
 def _reach(words: list[str], location: Location, cwd: Path, seconds: float, log: LineSink | None = None) -> Completed:
-    done = git(words, cwd=cwd, env=environment(location.protocols), accept=None, log=log, timeout=seconds)
+    login = git_credentials.known(location)
+    done = _try(words, location, cwd, seconds, log, login)
+    if not login and _DENIED.search(done.errors):
+        login = git_credentials.find(location)
+        done = _try(words, location, cwd, seconds, log, login) if login else done
     if done.exit_code == 0 and not done.timed_out:
         return done
-    raise _unreachable(done, location, cwd)
+    raise _unreachable(done, location, cwd, login=bool(login))
 
 
-def _unreachable(done: Completed, location: Location, cwd: Path) -> SluiceError:
+def _try(
+    words: list[str], location: Location, cwd: Path, seconds: float, log: LineSink | None, login: dict[str, str]
+) -> Completed:
+    variables = {**environment(location.protocols), **login}
+    return git(words, cwd=cwd, env=variables, accept=None, log=log, timeout=seconds)
+
+
+def _denied(location: Location, said: str, *, login: bool) -> InfrastructureError:
+    """Return the error for a host that does not let us in, with what gives it our login."""
+    host = git_credentials.host_of(location)
+    hint = ""
+    if host:
+        hint = f"Make a Sluice Git Host block for {host} in the Prefect UI, or set {git_credentials.SETTING}. "
+    return InfrastructureError(
+        "the repository refuses the login that is given for its host"
+        if login
+        else "the repository refuses this worker",
+        code="REPOSITORY_DENIED",
+        found=location.url,
+        next_step=(f"Give the token for {host} read access, or replace it. " if login else hint) + said,
+    )
+
+
+def _unreachable(done: Completed, location: Location, cwd: Path, *, login: bool) -> SluiceError:
     """Return the error for a repository that git could not reach or read."""
     said = done.errors.strip()
     next_step = f"Git said:\n{done.tail(6)}"
@@ -195,9 +223,7 @@ def _unreachable(done: Completed, location: Location, cwd: Path) -> SluiceError:
             next_step=f"Give its certificate authority in GIT_SSL_CAINFO. {next_step}",
         )
     if _DENIED.search(said):
-        return InfrastructureError(
-            "the repository refuses this worker", code="REPOSITORY_DENIED", found=location.url, next_step=next_step
-        )
+        return _denied(location, next_step, login=login)
     unsafe = _UNSAFE.search(said)
     if unsafe:
         return RepositoryError(

@@ -20,6 +20,7 @@ from sluice.errors import Exit, InfrastructureError, TransientError
 from sluice.records.checkout import RefKind
 from sluice.settings import Home
 from sluice.tools import git
+from tests.git_server import certificate
 from tests.repositories import Repository
 from tests.unit.tools.test_git import HOSTILE_REFS
 
@@ -307,15 +308,11 @@ def served(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     root = tmp_path / "srv"
     repository.git("clone", "--quiet", "--bare", ".", str(root / "greeter.git"))
     Repository(root / "greeter.git", init=False).git("update-server-info")
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-    subprocess.run(
-        ["openssl", *words.split(), "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
-    )
-    monkeypatch.setenv("GIT_SSL_CAINFO", str(certificate))
+    chain, key = certificate(tmp_path)
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(chain))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate, key)
+    tls.load_cert_chain(chain, key)
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=str(root))) as server:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)

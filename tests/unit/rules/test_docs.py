@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import blocks
 from sluice.cli.main import app, mount
 from sluice.errors import Exit
 from sluice.states import StageName
@@ -34,6 +35,15 @@ def test_every_exit_code_is_documented(code: Exit) -> None:
 @pytest.mark.parametrize("stage", StageName, ids=str)
 def test_every_stage_is_documented(stage: StageName) -> None:
     assert stage in (ROOT / "docs/architecture.md").read_text()
+
+
+@pytest.mark.parametrize("block", blocks.__all__)
+def test_every_block_and_each_of_its_fields_is_documented(block: str) -> None:
+    kind = getattr(blocks, block)
+    document = (ROOT / "docs/blocks.md").read_text()
+    assert f"## {kind._block_type_name}" in document
+    section = document.split(f"## {kind._block_type_name}")[1].split("\n## ")[0]
+    assert [name for name in kind.model_fields if f"| `{name}` |" not in section] == []
 
 
 def test_every_command_is_documented_and_no_other() -> None:
