@@ -1,6 +1,7 @@
 """What a boundary costs when it is warm, beside plain pandas: `python -m benchmarks.boundaries`.
 
-The honest records of the tests are checked: the scan with 1, 100 and 1,000 findings, and every boundary as it is.
+The honest records of the tests are checked: the scan with 1, 100 and 1,000 findings, and every boundary as it is. Then
+one frame with five expectations of up to 1,000,000 rows, in seconds of the processor.
 """
 
 from __future__ import annotations
@@ -17,14 +18,23 @@ import pandas as pd
 from benchmarks.room import load
 from data_checks import contracts, preload
 from data_checks.contract import Contract
+from data_checks.engine import engine
 from data_checks.facts import BoundaryFacts
-from data_checks.frames import Parameter
+from data_checks.frames import Expect, Parameter, Row, at_most, between, equal, in_set, unique
 from sluice.records.checks import BoundaryReport
 from sluice.records.common import StageRecord
 from sluice.states import CheckStatus
 from tests import factories
 
 SIZES = (1, 100, 1000)
+FRAME_SIZES = (1000, 100_000, 1_000_000)
+FRAME = (
+    in_set("rows", "severity", ["high", "low", "critical"]),
+    between("rows", "score", 0, 10),
+    unique("rows", "fingerprint"),
+    at_most("rows", "wrong", 5),
+    equal("rows", "built", "scanned"),
+)
 
 
 def main() -> None:
@@ -42,7 +52,37 @@ def main() -> None:
         checked = milliseconds(partial(contract.check, record, facts), rounds)
         plain = milliseconds(partial(by_pandas, contract, record, facts), rounds)
         print(f"| {name} | {rows} | {checked:.1f} | {plain:.1f} | {checked / plain:.1f} |")
+    print("\n| rows of a frame | s | plain pandas, s | ratio |\n|---|---:|---:|---:|")
+    for size in FRAME_SIZES:
+        checked, plain = frame_seconds(size)
+        print(f"| {size:,} | {checked:.3f} | {plain:.3f} | {checked / plain:.1f} |")
     print(f"\n{load()}")
+
+
+def frame_seconds(size: int) -> tuple[float, float]:
+    """Return the processor's seconds for a frame of `size` good rows: by the warm suite, and by plain pandas."""
+    rows: list[Row] = [
+        {
+            "severity": "high",
+            "score": number % 10 + 0.5,
+            "fingerprint": f"{number:064x}",
+            "wrong": number % 5,
+            "built": str(number),
+            "scanned": str(number),
+        }
+        for number in range(size)
+    ]
+    expectations: dict[str, Expect] = {str(place): expect for place, expect in enumerate(FRAME)}
+    suite = engine().suite("benchmark.rows", expectations)
+    began = time.process_time()
+    verdicts = suite.validate(rows, size, {}).verdicts
+    between_ = time.process_time()
+    frame = pd.DataFrame(rows)
+    good = [EVALUATE[expect.type](frame, dict(expect.kwargs)) for expect in FRAME]
+    ended = time.process_time()
+    if not all(good) or not all(each.passed for each in verdicts.values()):
+        raise SystemExit("the two do not agree")
+    return between_ - began, ended - between_
 
 
 def records() -> Iterable[tuple[str, int, StageRecord]]:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from data_checks.check import Check, Looked, could_not_run, judge
 from data_checks.engine import COUNT, EmptySuiteError, Suite, engine
 from data_checks.facts import BoundaryFacts, CheckWaiver
-from data_checks.frames import Expect, Frame, R, null_columns
+from data_checks.frames import Expect, Frame, R
 from data_checks.registry import BY_CODE
 from sluice.errors import SluiceError
 from sluice.records.checks import BoundaryReport
@@ -89,9 +89,6 @@ class Contract(Generic[R]):
         all_of_them = [(check, expect) for check in self.checks for expect in check.expectations]
         return {check.key(expect): expect for check, expect in all_of_them if expect.frame == frame.name}
 
-    def _read(self, frame: Frame[R]) -> set[str]:
-        return {column for expect in self._expectations(frame).values() for column in expect.columns}
-
     def _suite(self, frame: Frame[R]) -> Suite:
         return engine().suite(f"{self.stage}.{frame.name}", self._expectations(frame))
 
@@ -118,10 +115,10 @@ class Contract(Generic[R]):
         if not rows:
             return Looked(error=f"{frame.name} has no rows, {count} expected")
         with engine().lock:
-            verdicts = self._suite(frame).validate(rows, count, values)
-        if not verdicts[COUNT].passed:
-            return Looked(error=verdicts[COUNT].error or f"{frame.name} has {len(rows)} rows, {count} expected")
-        return Looked(rows=rows, verdicts=verdicts, gaps=null_columns(rows, self._read(frame)))
+            seen = self._suite(frame).validate(rows, count, values)
+        if not seen.verdicts[COUNT].passed:
+            return Looked(error=seen.verdicts[COUNT].error or f"{frame.name} has {len(rows)} rows, {count} expected")
+        return Looked(rows=rows, verdicts=seen.verdicts, gaps=seen.gaps)
 
 
 def _attempt(work: Callable[[], T]) -> tuple[T | None, str]:

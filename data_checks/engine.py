@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from data_checks.frames import Expect, Parameter, Rows, is_null
+from data_checks.frames import Expect, Parameter, Rows
+from data_checks.kept import kept
+from data_checks.table import table
 from sluice.errors import SluiceError
 
 COUNT = "row count"  # key of the guard that every suite has
@@ -42,6 +44,14 @@ class Verdict:
     culprits: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Validated:
+    """What Great Expectations said of a frame: a verdict for each key, and the columns in which a row has no value."""
+
+    verdicts: Mapping[str, Verdict]
+    gaps: tuple[str, ...]
+
+
 class Suite:
     """A warm suite over one frame: the frame's expectations, and a row count, since GX passes an empty frame."""
 
@@ -52,11 +62,13 @@ class Suite:
         guard = Expect("expect_table_row_count_to_equal", name, {"value": Parameter(EXPECTED_ROWS)})
         self._expectations = {COUNT: guard, **expectations}
         built = [_expectation(key, each) for key, each in self._expectations.items()]
-        self._suite = context.suites.add(_suite(name, built))
         asset = context.data_sources.get("sluice").add_dataframe_asset(name)
-        self._batches = asset.add_batch_definition_whole_dataframe(name)
+        batches = asset.add_batch_definition_whole_dataframe(name)
+        suite = context.suites.add(_suite(name, built))
+        definition = context.validation_definitions.add(_definition(name, batches, suite))
+        self._batches, self._suite = definition.data, definition.suite
 
-    def validate(self, rows: Rows, count: int, parameters: Mapping[str, object]) -> dict[str, Verdict]:
+    def validate(self, rows: Rows, count: int, parameters: Mapping[str, object]) -> Validated:
         """Return a verdict for each key, the row count's included; whatever was not evaluated has an error.
 
         Args:
@@ -64,8 +76,10 @@ class Suite:
             count: number of rows that there must be.
             parameters: suite parameters by name.
         """
-        batch = self._batches.get_batch(batch_parameters={"dataframe": self._table(rows)})
+        held = table(rows, self._columns)
         given = {**parameters, EXPECTED_ROWS: count}
+        # The definition's own `run` also compares it with its stored twin and stores the result: as long again.
+        batch = self._batches.get_batch(batch_parameters={"dataframe": held.frame})
         outcome = batch.validate(self._suite, expectation_parameters=given, result_format="BOOLEAN_ONLY")
         verdicts = {key: Verdict(False, "Great Expectations gave no result for it") for key in self._expectations}
         for result in outcome.results:
@@ -73,18 +87,7 @@ class Suite:
         for key, verdict in verdicts.items():
             if not verdict.passed and not verdict.error and key != COUNT:
                 verdicts[key] = Verdict(False, culprits=self._culprits(batch, key, given))
-        return verdicts
-
-    def _table(self, rows: Rows) -> Any:
-        import pandas as pd
-
-        columns = {}
-        for name in self._columns:
-            values = [row.get(name) for row in rows]
-            # Text and gaps stay objects: pandas would make floats of ints beside a gap, and NaN of None.
-            plain = any(is_null(value) for value in values) or isinstance(values[0], str)
-            columns[name] = pd.Series(values, dtype=object if plain else None)
-        return pd.DataFrame(columns)
+        return Validated(verdicts, held.gaps)
 
     def _culprits(self, batch: Any, key: str, parameters: Mapping[str, object]) -> tuple[int, ...]:
         """Ask a failed expectation again, for the rows that break it (too slow to ask always)."""
@@ -124,8 +127,10 @@ def _import() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # GX 1.24 imports sre_constants
         import great_expectations
+        from great_expectations.execution_engine import pandas_execution_engine
         from tqdm import tqdm  # type: ignore[import-untyped]
 
+    pandas_execution_engine.HASH_THRESHOLD = 0  # bytes; it would hash each frame twice, for a mark that nobody reads
     tqdm.monitor_interval = 0  # it starts a thread even for a bar that is off, and the warm process forks
     return great_expectations
 
@@ -136,15 +141,19 @@ def _suite(name: str, expectations: list[Any]) -> Any:
     return ExpectationSuite(name=name, expectations=expectations)
 
 
-def _expectation(key: str, expect: Expect) -> Any:
-    from great_expectations.expectations.registry import get_expectation_impl
+def _definition(name: str, data: Any, suite: Any) -> Any:
+    from great_expectations import ValidationDefinition
 
+    return ValidationDefinition(name=name, data=data, suite=suite)
+
+
+def _expectation(key: str, expect: Expect) -> Any:
     kwargs: dict[str, Any] = {
         name: {"$PARAMETER": value.name} if isinstance(value, Parameter) else value
         for name, value in expect.kwargs.items()
         if value is not None
     }
-    return get_expectation_impl(expect.type)(**kwargs, meta={"key": key})
+    return kept(expect.type)(**kwargs, meta={"key": key})
 
 
 def _verdict(result: Any) -> Verdict:

@@ -6,7 +6,7 @@ Nothing here imports Great Expectations; `data_checks.engine` turns these into i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -106,8 +106,3 @@ class Frame(Generic[R]):
 def is_null(value: object) -> bool:
     """Tell whether this is no plain value: Great Expectations silently skips nulls, so no check may see one."""
     return not isinstance(value, str | int | float) or (isinstance(value, float) and math.isnan(value))
-
-
-def null_columns(rows: Rows, columns: Iterable[str]) -> list[str]:
-    """Return those of `columns` in which at least one row has no value."""
-    return [column for column in columns if any(is_null(row.get(column)) for row in rows)]
