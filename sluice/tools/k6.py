@@ -11,14 +11,13 @@ import math
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from sluice import command
 from sluice.command import LineSink
 from sluice.config.smoke import LoadConfig
-from sluice.findings.report import ScannerReportError, read_report
+from sluice.findings.report import ScannerReportError
 from sluice.records.common import ToolUse
 from sluice.records.smoke import Load, Threshold
+from sluice.tools.k6_summary import Summary, read_summary
 from sluice.tools.programs import clean_environment
 
 NAME = "k6"
@@ -45,32 +44,6 @@ export function handleSummary(data) {
   return { [plan.summary]: JSON.stringify(data) };
 }
 """
-
-
-class Metric(BaseModel):
-    """One metric of the summary; `thresholds` maps an expression to `{ok: true}`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    values: dict[str, float | None]
-    thresholds: dict[str, dict[str, bool]] = Field(default_factory=dict)
-
-
-class State(BaseModel):
-    """Of the test run."""
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
-
-    milliseconds: float = Field(alias="testRunDurationMs")
-
-
-class Summary(BaseModel):
-    """What `handleSummary` gets from k6."""
-
-    model_config = ConfigDict(frozen=True)
-
-    metrics: dict[str, Metric]
-    state: State
 
 
 def run_load(
@@ -101,7 +74,7 @@ def run_load(
     limit = config.duration + 2 * patience(config) + START_SECONDS
     done = command.run(words, cwd=folder, env=environment, timeout=limit, log=log, merge=True, accept=(0, CROSSED))
     data = summary.read_bytes() if summary.is_file() else b""
-    load = load_of(read_report(Summary, data, NAME), config)
+    load = load_of(read_summary(data), config)
     crossed = any(not threshold.passed for threshold in load.thresholds)
     if done.exit_code == CROSSED and not crossed:
         raise ScannerReportError("k6 says that a threshold was crossed, and its summary does not", found=done.tail(1))
@@ -202,5 +175,4 @@ def _seconds(milliseconds: float | None) -> float | None:
 
 
 def _ok(summary: Summary, metric: str, expression: str) -> bool:
-    """Read `{ok: true}` of `handleSummary`; the older export has a bare boolean that means the opposite."""
     return summary.metrics[metric].thresholds.get(expression, {}).get("ok") is True

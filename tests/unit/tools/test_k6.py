@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from sluice.config.smoke import LoadConfig
-from sluice.findings.report import ScannerReportError, read_report
+from sluice.findings.report import ScannerReportError
 from sluice.tools import k6
+from sluice.tools.k6_summary import read_summary
 
 CONFIG = LoadConfig(max_error_rate=0.01, max_p95=0.5)
 FAILED, SLOW = "rate<=0.01", "p(95)<=500"
@@ -34,7 +35,7 @@ def summary(
 
 
 def load(data: dict[str, Any]) -> k6.Load:
-    return k6.load_of(read_report(k6.Summary, json.dumps(data), "k6"), CONFIG)
+    return k6.load_of(read_summary(json.dumps(data).encode()), CONFIG)
 
 
 def test_the_figures_of_a_good_load() -> None:
@@ -69,11 +70,45 @@ def test_a_threshold_that_is_not_in_the_summary_has_not_passed() -> None:
     assert [threshold.passed for threshold in load(data).thresholds] == [False, True]
 
 
-def test_the_old_export_with_its_inverted_booleans_is_refused() -> None:
+def test_two_forms_in_one_summary_are_refused() -> None:
     data = summary()
     data["metrics"]["http_req_failed"]["thresholds"] = {FAILED: False}
-    with pytest.raises(ScannerReportError):
+    with pytest.raises(ScannerReportError, match="can't tell summary-export from handleSummary") as caught:
         load(data)
+    assert caught.value.code == "K6_FORMAT"
+
+
+def exported(*, crossed: bool) -> dict[str, Any]:
+    """Return the load of `summary()` as `--summary-export` writes it."""
+    times = {"avg": 11.0, "min": 5.0, "med": 10.0, "max": 40.0, "p(95)": 20.5, "p(99)": 30.0, "count": 100}
+    return {
+        "metrics": {
+            "http_reqs": {"count": 100, "rate": 50.0},
+            "http_req_failed": {"value": 0.01, "passes": 1, "fails": 99, "thresholds": {FAILED: crossed}},
+            "http_req_duration": times | {"thresholds": {SLOW: crossed}},
+        },
+        "root_group": {"name": "", "checks": {}},
+    }
+
+
+def test_the_export_says_true_where_a_threshold_was_crossed() -> None:
+    assert load(exported(crossed=False)) == load(summary(100, 1, ok=True))
+    assert load(exported(crossed=True)) == load(summary(100, 1, ok=False))
+    assert [threshold.passed for threshold in load(exported(crossed=True)).thresholds] == [False, False]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "NaN", "Infinity", None])
+def test_a_figure_that_is_no_number_is_none(value: object) -> None:
+    times = {"med": 10.0, "p(95)": value, "p(99)": 30.0, "count": 100}
+    found = load(summary(values=times))
+    assert (found.p50_seconds, found.p95_seconds, found.thresholds[1].observed) == (0.01, None, None)
+
+
+def test_the_stream_of_samples_is_no_summary() -> None:
+    line = json.dumps({"type": "Metric", "metric": "http_reqs"})
+    with pytest.raises(ScannerReportError, match=r"line 2.*--out json") as caught:
+        read_summary(f"{line}\n{line}\n".encode())
+    assert caught.value.code == "JSON_EXTRA"
 
 
 def test_counters_that_disagree_are_refused() -> None:
@@ -86,7 +121,7 @@ def test_counters_that_disagree_are_refused() -> None:
 @pytest.mark.parametrize("text", ["", "{}", '{"metrics": {}}', '{"metrics":{}}\n{"metrics":{}}'])
 def test_a_broken_summary_is_refused(text: str) -> None:
     with pytest.raises(ScannerReportError):
-        read_report(k6.Summary, text, "k6")
+        read_summary(text.encode())
 
 
 def test_values_are_data_and_never_code() -> None:
