@@ -68,7 +68,9 @@ class CoverageConfig(Declared):
         default=None, strict=True, ge=0, le=100, description="Gate on line coverage, in percent."
     )
     report: ProjectPath | None = Field(
-        default=None, description="Cobertura XML written by `command`, relative to the project."
+        default=None,
+        description="Coverage that `command` writes, relative to the project: Cobertura or JaCoCo XML, coverage.py's "
+        "JSON or LCOV, told apart by content.",
     )
 
 
@@ -87,6 +89,11 @@ class TestConfig(Declared):
     command: tuple[str, ...] = Field(default=(), description="The command of framework `command`, as a list of words.")
     report: ProjectPath | None = Field(
         default=None, description="JUnit XML that `command` writes, relative to the project; globs allowed."
+    )
+    repair: bool = Field(
+        default=False,
+        strict=True,
+        description="Replace characters that no XML may hold in reports by U+FFFD, and say how many there were.",
     )
     setup: tuple[tuple[str, ...], ...] = Field(
         default=(), description="Commands to run first in the workspace, each a list of words."

@@ -98,6 +98,7 @@ class TestExecution(Frozen):
     passed_on_retry: tuple[str, ...] = Field(default=(), description="ids that were run again, at most 50")
     running: tuple[str, ...] = Field(default=(), description="tests that had begun and not ended, at most 20")
     invalid_durations: int = 0
+    repaired: int = Field(default=0, ge=0, description="characters of the report that `test.repair` replaced")
     case_seconds: float = Field(default=0.0, ge=0)
     report: ArtifactRef | None = None
     report_problem: Problem | None = None

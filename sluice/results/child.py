@@ -16,6 +16,7 @@ from typing import Any
 MEMORY = 512 << 20  # bytes of address space
 CPU_SECONDS = 60
 FILE_BYTES = 2 << 30  # the largest file that it may write
+OPTIONS = ("merge_repeats", "repair")  # of the reader of reports
 
 
 def _limit() -> None:
@@ -33,18 +34,21 @@ def junit(request: dict[str, Any]) -> dict[str, Any]:
 
     whole = Level()
     properties: dict[str, str] = {}
-    timestamps = []
+    timestamps: list[str] = []
+    repaired = 0
     with Path(request["rows"]).open("w", encoding="utf-8", newline="", buffering=1 << 20) as file:
         writer = CaseWriter(file, frozenset(request.get("xpassed", ())), request.get("left_out"))
         for path in request["files"]:
             with _naming(request, path):
-                document = read_junit(Path(path), writer, merge_repeats=bool(request.get("merge_repeats")))
+                document = read_junit(Path(path), writer, **{name: bool(request.get(name)) for name in OPTIONS})
             whole.take(document.level)
             properties |= document.properties
             timestamps.append(document.timestamp)
+            repaired += document.repaired
     drift = {name: whole.inner_drift[name] for name in whole.inner_drift} if whole.declares else None
     tally = asdict(writer.tally)
-    return {**tally, "drift": drift, "elements": whole.inner, "properties": properties, "timestamps": timestamps}
+    about = {"properties": properties, "timestamps": timestamps, "repaired": repaired}
+    return {**tally, "drift": drift, "elements": whole.inner, **about}
 
 
 def coverage(request: dict[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,13 @@
-"""Cobertura XML, as coverage.py, Istanbul, JaCoCo converters and others write it."""
+"""Cobertura XML, as coverage.py, Istanbul, gcovr and others write it: counts come from the lines."""
 
 from __future__ import annotations
 
 import math
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sluice.results.coverage_rows import CoverageWriter, FileCoverage
 from sluice.results.problems import ReportError, shown
-from sluice.results.xml_reader import XmlReader
 
 _CONDITIONS = re.compile(r"\d{1,3}(?:\.\d+)?% ?\((\d{1,6})/(\d{1,6})\)", re.ASCII)
 _LINE = re.compile(r"\d{1,9}", re.ASCII)
@@ -38,7 +36,7 @@ class CoberturaHandler:
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """Take the beginning of an element."""
         if self._open == 0:
-            self._root(tag, attributes)
+            self._root(attributes)
         self._open += 1
         if tag == "class":
             self._current = self.files.setdefault(attributes.get("filename", ""), _File())
@@ -65,9 +63,7 @@ class CoberturaHandler:
         if self._source is not None:
             self._source.append(data)
 
-    def _root(self, tag: str, attributes: dict[str, str]) -> None:
-        if tag != "coverage":
-            raise ReportError("COVERAGE_FORMAT", f"root <{tag[:80]}>; <coverage> of Cobertura was expected")
+    def _root(self, attributes: dict[str, str]) -> None:
         _rate("line-rate", attributes.get("line-rate", ""))
         if "branch-rate" in attributes:
             _rate("branch-rate", attributes["branch-rate"])
@@ -88,6 +84,21 @@ class CoberturaHandler:
                 raise ReportError("COVERAGE_RANGE", f"condition-coverage {shown(found[0])}")
             file.conditions[at] = max(file.conditions.get(at, (0, 0)), (covered, valid))
 
+    def finish(self, writer: CoverageWriter) -> None:
+        """Write one row a file."""
+        for name, file in self.files.items():
+            missing = [line for line, hits in file.hits.items() if hits == 0]
+            writer.add(
+                FileCoverage(
+                    path=_under_source(name, self.sources),
+                    lines_valid=len(file.hits),
+                    lines_covered=len(file.hits) - len(missing),
+                    branches_valid=sum(valid for _, valid in file.conditions.values()),
+                    branches_covered=sum(covered for covered, _ in file.conditions.values()),
+                    missing=missing,
+                )
+            )
+
 
 def _rate(name: str, text: str) -> None:
     try:
@@ -96,28 +107,6 @@ def _rate(name: str, text: str) -> None:
         value = math.nan
     if not 0 <= value <= 1:
         raise ReportError("COVERAGE_RANGE", f"{name} {shown(text)} not in 0..1")
-
-
-def read_cobertura(path: Path, writer: CoverageWriter) -> None:
-    """Read the report; counts come from the lines, the rates are only checked.
-
-    Raises:
-        ReportError: `COVERAGE_FORMAT`, `COVERAGE_RANGE`, or a code of the XML reader.
-    """
-    handler = CoberturaHandler()
-    XmlReader(handler, "Cobertura XML").read(path)
-    for name, file in handler.files.items():
-        missing = [line for line, hits in file.hits.items() if hits == 0]
-        writer.add(
-            FileCoverage(
-                path=_under_source(name, handler.sources),
-                lines_valid=len(file.hits),
-                lines_covered=len(file.hits) - len(missing),
-                branches_valid=sum(valid for _, valid in file.conditions.values()),
-                branches_covered=sum(covered for covered, _ in file.conditions.values()),
-                missing=missing,
-            )
-        )
 
 
 def _under_source(name: str, sources: list[str]) -> str:

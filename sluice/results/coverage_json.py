@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from sluice.results.coverage_rows import CoverageWriter, FileCoverage
+from sluice.results.json_reader import read_json
 from sluice.results.problems import ReportError, shown
 
 
 def read_coverage_json(path: Path, writer: CoverageWriter) -> None:
-    """Read the report; ReportError `COVERAGE_FORMAT` or `COVERAGE_RANGE`."""
-    try:
-        document = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ReportError("COVERAGE_FORMAT", f"no JSON: {shown(str(error))}") from error
+    """Read the report; ReportError `COVERAGE_FORMAT`, `COVERAGE_RANGE` or a code of the JSON reader."""
+    document = read_json(path, "the JSON of coverage.py")
     files = document.get("files") if isinstance(document, dict) else None
     if not isinstance(files, dict):
         raise ReportError("COVERAGE_FORMAT", "JSON without the object `files` of coverage.py")

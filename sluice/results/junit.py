@@ -35,6 +35,7 @@ class Document:
     level: Level = field(default_factory=Level)
     properties: dict[str, str] = field(default_factory=dict)
     timestamp: str = ""
+    repaired: int = 0
 
 
 class JUnitHandler:
@@ -183,12 +184,20 @@ def _wrong_root(tag: str) -> ReportError:
     return ReportError("REPORT_FORMAT", f"root <{tag[:80]}>{tail}; <testsuite> or <testsuites> was expected")
 
 
-def read_junit(path: Path, writer: CaseWriter, *, merge_repeats: bool = False) -> Document:
+def read_junit(path: Path, writer: CaseWriter, *, merge_repeats: bool = False, repair: bool = False) -> Document:
     """Read one report into `writer`; return what the file says about itself.
+
+    Args:
+        path: the file.
+        writer: gets the cases.
+        merge_repeats: a test that failed and then broke in teardown is one test.
+        repair: replace characters that no XML may hold; the document counts them.
 
     Raises:
         ReportError: the report cannot be believed; what was written until then does not count.
     """
     handler = JUnitHandler(writer, merge_repeats=merge_repeats)
-    XmlReader(handler, "JUnit XML").read(path)
+    reader = XmlReader(handler, "JUnit XML", repair=repair)
+    reader.read(path)
+    handler.document.repaired = reader.repaired
     return handler.document

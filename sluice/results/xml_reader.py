@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import pyexpat
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from sluice.results.problems import MAX_ATTRIBUTES, MAX_DEPTH, MAX_VALUE, ReportError, shown
+from sluice.results.repair import Repaired
 
 CHUNK = 256 * 1024
 _XML_BOMS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -29,18 +30,27 @@ class Handler(Protocol):
         """Take a part of an element's text."""
 
 
+class Source(Protocol):
+    """Bytes of a document."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes; none at the end."""
+
+
 class XmlReader:
     """Feeds one file to a handler.
 
     Args:
         handler: gets start, end and text.
         noun: what the file should be, for messages ("JUnit XML").
-        root: closing tag that text after the document is reported against.
+        repair: replace characters that no XML may hold; `repaired` counts them.
     """
 
-    def __init__(self, handler: Handler, noun: str = "XML") -> None:
+    def __init__(self, handler: Handler, noun: str = "XML", *, repair: bool = False) -> None:
+        self.repaired = 0
         self._handler = handler
         self._noun = noun
+        self._repair = repair
         self._depth = 0
         self._check_values = False
         self._root = ""
@@ -52,9 +62,15 @@ class XmlReader:
             ReportError: with the code of the table in docs/reports.md.
         """
         with path.open("rb") as file:
-            self._sniff(file.read(4096))
+            head = file.read(4096)
+            self._sniff(head)
             file.seek(0)
-            self._parse(file)
+            if not self._repair:
+                self._parse(file)
+                return
+            mended = Repaired(file, head)
+            self._parse(mended)
+            self.repaired = mended.count
 
     def _sniff(self, head: bytes) -> None:
         stripped = head
@@ -99,7 +115,7 @@ class XmlReader:
         self._depth -= 1
         self._handler.end(tag)
 
-    def _parse(self, file: BinaryIO) -> None:
+    def _parse(self, file: Source) -> None:
         parser = self._parser()
         fed = 0
         last = False

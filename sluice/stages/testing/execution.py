@@ -75,7 +75,7 @@ def execute(job: Job, place: Workplace) -> Outcome:
         done, out_of_memory = _run(job, words, log)
         ended = now()
         trace = read_trace(job.events)
-        found = report.read(job, runner, trace, before, place)
+        found = report.read(job, runner, trace, before, place, log)
         summary, coverage_problem = report.read_coverage(job, measured, before, place, log)
     number = _signal(job, done)
     versions = job.environment.versions if job.environment else {}

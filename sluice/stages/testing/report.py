@@ -61,7 +61,7 @@ class _Files:
         return datetime.fromtimestamp(min(times), UTC) if times else None
 
 
-def read(job: Job, runner: Runner, trace: Trace, before: Before, place: Workplace) -> Found:
+def read(job: Job, runner: Runner, trace: Trace, before: Before, place: Workplace, log: LineSink) -> Found:
     """Read the JUnit files of a run; one that cannot be believed is a problem, no error."""
     files = _Files()
     empty = dict.fromkeys(("total", "passed", "failed", "errors", "skipped"), 0)
@@ -76,6 +76,7 @@ def read(job: Job, runner: Runner, trace: Trace, before: Before, place: Workplac
         fields = {**empty, "report": files.stored, "report_problem": problem, "report_written_at": files.written_at}
         return Found(fields)
     rows = place.artifacts.put_file(job.out / "cases.csv", f"{_label(job)}-cases.csv", "text/csv")
+    _warn(told, log)
     fields = _fields(told, runner, trace)
     fields |= {"report": files.stored, "cases": rows, "report_written_at": files.written_at}
     failures = tuple(FailedTest(**one, cell=job.request.cell.label) for one in told["failures"])
@@ -129,9 +130,22 @@ def _parse(job: Job, runner: Runner, taken: Sequence[Taken], trace: Trace) -> di
         job.out / "cases.csv",
         names={str(one.copy): one.name for one in taken},
         merge_repeats=runner.name == "pytest",
+        repair=job.request.config.repair,
         xpassed=list(trace.xpassed),
         left_out=dict(Counter(trace.reruns) + Counter(trace.skipped_files if job.request.cell.shard > 1 else ())),
     )
+
+
+def _warn(told: dict[str, Any], log: LineSink) -> None:
+    """Say what was put right or left out while the report was read."""
+    warnings = {
+        "DURATION_INVALID": (told["invalid_durations"], "durations could not be read; their tests count all the same"),
+        "REPORT_REPAIRED": (told["repaired"], "characters that no XML may hold were replaced (test.repair)"),
+        "REPORT_CASES_CUT": (sum(told["counts"].values()) - told["written"], "cases are counted and have no row"),
+    }
+    for code, (count, text) in warnings.items():
+        if count:
+            log(f"{code}: {count} {text}")
 
 
 def _fields(told: dict[str, Any], runner: Runner, trace: Trace) -> dict[str, Any]:
@@ -154,6 +168,7 @@ def _fields(told: dict[str, Any], runner: Runner, trace: Trace) -> dict[str, Any
         "duplicate_ids": tuple(told["duplicate_ids"]) if runner.ids_are_unique() else (),
         "passed_on_retry": tuple(sorted(set(reruns)))[:50],
         "invalid_durations": told["invalid_durations"],
+        "repaired": told["repaired"],
         "case_seconds": told["case_seconds"],
         "report_timestamp": _timestamp(told["timestamps"]),
     }
@@ -202,6 +217,8 @@ def read_coverage(
         return None, _problem(error.code.replace("REPORT_", "COVERAGE_"), error.message)
     except SluiceError as error:
         return None, _problem("COVERAGE_MISSING", str(error))
+    if told["dropped_paths"]:
+        log(f"COVERAGE_PATH: {told['dropped_paths']} files outside the project are left out of the coverage")
     rows = place.artifacts.put_file(job.out / "coverage.csv", f"{_label(job)}-coverage.csv", "text/csv")
     counts = ("lines_valid", "lines_covered", "branches_valid", "branches_covered")
     return CoverageSummary(**{name: told[name] for name in counts}, files=rows), None

@@ -1,4 +1,4 @@
-"""Coverage reports in three formats, and how each of them can be wrong."""
+"""Coverage reports in four formats, and how each of them can be wrong."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ COBERTURA = """<?xml version="1.0" ?>
 <method name="f"><lines><line number="1" hits="9"/></lines></method></methods><lines>
 <line number="1" hits="1"/><line number="2" hits="1" branch="true" condition-coverage="50% (1/2)"/>
 <line number="3" hits="0"/><line number="7" hits="2"/></lines></class></classes></package></packages></coverage>"""
+JACOCO = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
+<!DOCTYPE report PUBLIC "-//JACOCO//DTD Report 1.1//EN" "report.dtd">
+<report name="shop"><sessioninfo id="vm-1" start="1764300000000" dump="1764300001000"/>
+<group name="core"><package name="com/example/shop"><class name="com/example/shop/Cart" sourcefilename="Cart.java">
+<method name="add" desc="()V" line="3"><counter type="LINE" missed="1" covered="2"/></method></class>
+<sourcefile name="Cart.java"><line nr="3" mi="0" ci="4" mb="0" cb="0"/><line nr="4" mi="0" ci="3" mb="1" cb="1"/>
+<line nr="5" mi="2" ci="0" mb="0" cb="0"/><counter type="LINE" missed="1" covered="2"/></sourcefile></package></group>
+<counter type="LINE" missed="1" covered="2"/></report>"""
 LCOV = """TN:
 SF:src/a.js
 FN:1,f
@@ -75,6 +83,12 @@ def test_cobertura_with_the_usual_doctype(tmp_path: Path) -> None:
     ]
 
 
+def test_jacoco(tmp_path: Path) -> None:
+    totals, rows = read(tmp_path, JACOCO)
+    assert totals == CoverageTotals(3, 2, 2, 1, files=1)
+    assert (rows[0]["path"], rows[0]["missing_lines"]) == ("com/example/shop/Cart.java", "5")
+
+
 def test_lcov(tmp_path: Path) -> None:
     totals, rows = read(tmp_path, LCOV)
     assert totals == CoverageTotals(3, 1, 2, 1, files=1)
@@ -99,13 +113,18 @@ def changed(**summary: object) -> str:
         ("", "COVERAGE_EMPTY", "empty"),
         ("hello", "COVERAGE_FORMAT", "hello"),
         ("{}", "COVERAGE_FORMAT", "files"),
-        ('{"files": {', "COVERAGE_FORMAT", "no JSON"),
+        ('{"files": {', "REPORT_TRUNCATED", "line 1"),
+        ('[{"files": {}}]', "COVERAGE_FORMAT", "files"),
+        ('{"files": {}} {}', "JSON_EXTRA", "line 1 column 15"),
         ('{"files": {"a": 3}}', "COVERAGE_FORMAT", "summary"),
         (changed(covered_lines=-1), "COVERAGE_RANGE", "covered_lines"),
         (changed(covered_lines=5), "COVERAGE_RANGE", "covers more"),
         (changed(num_statements="85%"), "COVERAGE_RANGE", "num_statements"),
         (changed(num_statements=None), "COVERAGE_RANGE", "num_statements"),
-        ("<report/>", "COVERAGE_FORMAT", "root <report>"),
+        ("<results/>", "COVERAGE_FORMAT", "root <results>"),
+        ("<coverage generated='1' clover='4.4.1'><project/></coverage>", "COVERAGE_FORMAT", "looks like Clover"),
+        (JACOCO.replace('ci="4"', 'ci="-4"'), "COVERAGE_RANGE", "ci '-4'"),
+        (JACOCO.replace('nr="3"', 'nr="x"'), "COVERAGE_RANGE", "nr 'x'"),
         *[
             (COBERTURA.replace('line-rate="0.75"', rate), "COVERAGE_RANGE", "line-rate")
             for rate in ('line-rate="1.7"', 'line-rate="-0.1"', 'line-rate="NaN"', 'line-rate="85%"', "")

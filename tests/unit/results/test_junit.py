@@ -328,3 +328,41 @@ def test_not_run_is_skipped(read: Reading) -> None:
 def test_properties_are_read(read: Reading) -> None:
     read(suite("<properties><property name='seed' value='7'/></properties>", "<testcase name='a'/>"))
     assert read.document.properties == {"seed": "7"}
+
+
+def repaired(folder: Path, data: bytes) -> tuple[int, str]:
+    """Read a report with `repair`; return how many characters were replaced, and the first case's name."""
+    path = folder / "broken.xml"
+    path.write_bytes(data)
+    with (folder / "repaired.csv").open("w", encoding="utf-8", newline="") as file:
+        document = read_junit(path, CaseWriter(file), repair=True)
+    with (folder / "repaired.csv").open(encoding="utf-8", newline="") as file:
+        return document.repaired, next(csv.DictReader(file))["name"]
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "kept"),
+    [
+        (b"a\xff\xfeb", 2, "a\ufffd\ufffdb"),
+        (b"a\0b", 1, "a\ufffdb"),
+        (b"a&#0;b&#x1B;c&#10;", 2, "a\ufffdb\ufffdc\n"),
+        (b"\x1b[31mred", 1, "\ufffd[31mred"),
+        (b"\xed\xa0\x80", 3, "\ufffd\ufffd\ufffd"),
+        ("gr\u00fcn \ufffd".encode(), 0, "grün \ufffd"),
+    ],
+)
+def test_repair_replaces_what_no_xml_may_hold(tmp_path: Path, name: bytes, count: int, kept: str) -> None:
+    text = b"<testsuite><testcase name='" + name + b"'/></testsuite>"
+    assert repaired(tmp_path, text) == (count, kept)
+
+
+def test_repair_across_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b"<testsuite><testcase name='\xc3\xbc&#27;&amp;\xff'/></testsuite>"
+    for size in (1, 2, 3, 7):
+        monkeypatch.setattr("sluice.results.xml_reader.CHUNK", size)
+        assert repaired(tmp_path, text) == (2, "ü\ufffd&\ufffd")
+
+
+def test_repair_leaves_other_encodings_alone(tmp_path: Path) -> None:
+    text = "<?xml version='1.0' encoding='ISO-8859-1'?><testsuite><testcase name='grün'/></testsuite>"
+    assert repaired(tmp_path, text.encode("latin-1")) == (0, "grün")
