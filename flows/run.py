@@ -21,6 +21,7 @@ from flows.stopping import Beat, be_stoppable, stop_myself
 from flows.summary import summarise
 from sluice.database import database
 from sluice.errors import CancelledRunError, Exit, SluiceError
+from sluice.logs.shipper import LogShipper
 from sluice.records.checkout import ResolvedRef
 from sluice.records.common import StageContext, StageRecord
 from sluice.records.request import PipelineRequest, RollbackOrder
@@ -61,6 +62,7 @@ class Run:
             "database_max_age_days": self.settings.trivy_db_max_age_days,
         }
         self.branch = self.default_branch = ""
+        self.logs = LogShipper(database(), self.id, self.home.run_logs(self.id))
         self._attempts: dict[StageName, str] = {}
 
     @classmethod
@@ -101,6 +103,11 @@ class Run:
         with (folder / "run.log").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
+    def end(self, state: RunState, reason: str, exit_code: int) -> None:
+        """Write how the run ended, once what its stages printed is stored."""
+        self.logs.store()
+        self.store.finish_run(self.id, state, reason, exit_code)
+
     def context(self, stage: Stage) -> StageContext:
         """Return where a stage of this run works."""
         return StageContext(
@@ -121,6 +128,7 @@ class Run:
             record, cells = self._work(stage, requests)
         except SluiceError as error:
             world = error.exit_code in (Exit.INFRASTRUCTURE, Exit.BUG)
+            self.logs.flush(stage.name)
             self.store.fail_stage(attempt_id, StageState.ERRORED if world else StageState.FAILED, str(error))
             raise
         self._pass(stage, record, {**self.facts, **facts}, cells)
@@ -154,6 +162,7 @@ class Run:
         attempt = Attempt(stage_run_id=self._attempts[stage.name], run_id=self.id)
         history = read_history(database(), self.project, self.branch, self.default_branch)
         held_against = BoundaryFacts(run_id=self.id, now=now(), history=history, **facts)
+        self.logs.flush(stage.name)  # the boundary ends the stage's row
         judge: Any = boundary  # as above
         outcome(judge(record, self.context(stage), attempt, held_against, cells, return_state=True))
 
@@ -170,23 +179,25 @@ def open_run(run: Run) -> Iterator[Run]:
         beat = Beat(run.store, run.id, fence)
         beat.first()
         heartbeat = Heartbeat(beat, stop_myself).start()
+        run.logs.start()
         yield run
     except RunTakenError:
         raise  # it goes on elsewhere: its end is not ours to write
     except SluiceError as error:
-        run.store.finish_run(run.id, STATES.get(error.exit_code, RunState.FAILED), str(error), int(error.exit_code))
+        run.end(STATES.get(error.exit_code, RunState.FAILED), str(error), int(error.exit_code))
         raise
     except (Exception, SystemExit) as error:
-        run.store.finish_run(run.id, RunState.ERRORED, f"BUG: {type(error).__name__}: {error}", int(Exit.BUG))
+        run.end(RunState.ERRORED, f"BUG: {type(error).__name__}: {error}", int(Exit.BUG))
         raise
     except BaseException:
-        run.store.finish_run(run.id, RunState.CANCELLED, "CANCELLED: the run was stopped", int(Exit.CANCELLED))
+        run.end(RunState.CANCELLED, "CANCELLED: the run was stopped", int(Exit.CANCELLED))
         raise
     else:
-        run.store.finish_run(run.id, RunState.PASSED, "", int(Exit.GREEN))
+        run.end(RunState.PASSED, "", int(Exit.GREEN))
     finally:
         if heartbeat is not None:
             heartbeat.close()
+            run.logs.close()
         shutil.rmtree(run.home.workspaces / run.id, ignore_errors=True)
         with suppress(OSError):  # a full disk has told its own error by now
             run.log(f"{TALLY.starts} starts of outside programs, {TALLY.seconds:.3f} s in them")

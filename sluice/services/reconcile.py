@@ -34,6 +34,7 @@ def reconcile(settings: Settings, pending_seconds: float = PENDING_SECONDS) -> t
     lost = _lost_runs()
     for run in lost:
         end_processes_of(run.run_id)
+        _store_logs(settings, run.run_id)
         shutil.rmtree(settings.home.workspaces / run.run_id, ignore_errors=True)
         if run.prefect_flow_run_id:
             _crash(api, run.prefect_flow_run_id, WHY)
@@ -55,6 +56,14 @@ def _lost_runs() -> tuple[ActiveRun, ...]:
     return tuple(lost)
 
 
+def _store_logs(settings: Settings, run_id: str) -> None:
+    """Store what a killed run had printed and not stored."""
+    from sluice.database import database
+    from sluice.logs.shipper import LogShipper
+
+    LogShipper(database(), run_id, settings.home.run_logs(run_id)).close()
+
+
 def _sweep(settings: Settings) -> None:
     """Remove the workspaces of runs that somebody else ended: their flow was killed, and its follower saw it."""
     from sluice.database import database
@@ -62,6 +71,7 @@ def _sweep(settings: Settings) -> None:
 
     folders = {folder.name: folder for folder in settings.home.workspaces.iterdir()}
     for run_id in RunStore(database()).ended(folders) if folders else ():
+        _store_logs(settings, run_id)
         shutil.rmtree(folders[run_id], ignore_errors=True)
 
 

@@ -18,7 +18,7 @@ Made by `python -m sluice.store.document`; a test holds it equal to the schema. 
 seconds, sizes bytes. Read through the views: tables change with the schema, the columns of a view stay. The role
 `sluice_reader` may read everything and write nothing: `GRANT sluice_reader TO somebody`.
 
-`sluice up` brings the schema up to date. `test_results` and `findings` are split by month, so that
+`sluice up` brings the schema up to date. `test_results`, `test_logs` and `findings` are split by month, so that
 old months can be dropped whole.
 """
 RELATIONS = """

@@ -64,6 +64,32 @@ def test_logs_are_what_the_programs_printed(sluice: CommandLine, clerk: Clerk) -
     assert sluice("logs", run, "test", "--follow").ended(0).out == sluice("logs", run, "test").out
 
 
+def test_logs_are_read_from_another_machine_too(sluice: CommandLine, clerk: Clerk) -> None:
+    run = sluice.run_ids()[0]
+    here = {stage: sluice("logs", run, *stage).ended(0).out for stage in ((), ("test",))}
+    folder = sluice.settings.home.run_logs(run)
+    aside = folder.rename(folder.with_name("elsewhere"))
+    try:
+        assert {stage: sluice("logs", run, *stage).ended(0).out for stage in here} == here
+        assert sluice("logs", "-f", run, "test").ended(0).out == here[("test",)]
+    finally:
+        aside.rename(folder)
+
+
+def test_a_search_finds_lines_in_all_runs(sluice: CommandLine, clerk: Clerk) -> None:
+    newest, oldest = [each for each in sluice.run_ids() if sluice.view(each).project == clerk.name]
+    done = sluice("logs", "--search", "PYTHON3 check.py", "--project", clerk.name).ended(0)
+    places = [line.split(": ", 1)[0] for line in done.out.splitlines()]
+    assert [place.rpartition(":")[0] for place in places] == [
+        f"{run[:8]} {clerk.name} main test" for run in (newest, oldest)
+    ]
+    line = int(places[0].rpartition(":")[2])
+    assert "python3 check.py" in sluice("logs", newest, "test").out.splitlines()[line - 1]
+    assert "2 lines in 2 runs" in done.err
+    assert "no line" in sluice("logs", "--search", "nowhere to be found").ended(0).err
+    assert "SEARCH_TEXT" in sluice("logs", "--search", "ab").ended(2).error
+
+
 def test_sql_reads_and_only_reads(sluice: CommandLine, clerk: Clerk) -> None:
     answer = sluice("sql", f"select state from v_runs where project = '{clerk.name}' order by number").ended(0).out
     assert re.findall(r"passed|failed", answer) == ["passed", "failed"]

@@ -58,6 +58,8 @@ def test_constraints_and_comments_agree_too(engine: Engine, postgres_server: Pos
     """Alembic compares no CHECK constraints: build the models beside the migrations and compare the catalogues."""
     with postgres_server.database() as url:
         fresh = engine_for(url)
+        with fresh.begin() as connection:
+            connection.execute(text("CREATE EXTENSION pg_trgm"))
         Base.metadata.create_all(fresh)
         made = catalogue(fresh)
         fresh.dispose()
@@ -155,7 +157,7 @@ def test_the_reader_reads_and_cannot_write(engine: Engine) -> None:
 def test_months_ahead_have_partitions_and_a_strange_clock_a_place(engine: Engine) -> None:
     with engine.connect() as connection:
         query = "SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r' AND relname LIKE :name"
-        for table in ("test_results", "findings"):
+        for table in ("test_results", "test_logs", "findings"):
             names = set(connection.execute(text(query), {"name": f"{table}%"}).scalars())
             assert f"{table}_default" in names
             assert len(names) == migrate.MONTHS_AHEAD + 2

@@ -5,6 +5,7 @@ from sluice.store.tables.deployments import Deployment, DeploymentStep, HealthCh
 from sluice.store.tables.environments import Environment, EnvironmentLock, ReleaseFence
 from sluice.store.tables.evidence import AuditEvent, LineageEdge, QualityCheck, Quarantine
 from sluice.store.tables.figures import Baseline, PerformanceMetric, PerformanceRun
+from sluice.store.tables.logs import TestLog
 from sluice.store.tables.releases import Artifact, Finding, Package, Release, ScannerRun
 from sluice.store.tables.runs import PipelineRun, Project, StageArtifact, StageKey, StageRun, ToolUse
 from sluice.store.tables.source import ChangedFile, Commit
@@ -41,6 +42,7 @@ __all__ = [
     "StageKey",
     "StageRun",
     "TestExecution",
+    "TestLog",
     "TestResult",
     "ToolUse",
 ]
