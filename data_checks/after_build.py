@@ -1,14 +1,16 @@
-"""After build: is the release what was tested, of this commit, and made just now?"""
+"""After build: is the release what was tested, of this commit, made just now, and nothing in it that must not leave?"""
 
 from __future__ import annotations
 
 from data_checks.contract import BoundaryFacts, Check, Contract
-from data_checks.frames import Frame, Parameter, Row, equal, in_set
+from data_checks.frames import Frame, Parameter, Row, at_least, equal, in_set
 from sluice.records.build import BuildRecord
 
 CLOCK_SECONDS = 2.0  # file systems and clocks are no finer than that
 IN_WINDOW, OF_COMMIT = "made in this stage", "dated by its commit"
 BEFORE_COMMIT, BEFORE_STAGE, AFTER_STAGE = "made before its commit", "made before the stage", "made after the stage"
+NEW, USABLE, CLEAN, KNOWN, UNCHANGED = "not released before", "usable", "clean", "named or tested", "as before"
+NO_BASE = "the release needs no Python"
 
 
 def record_row(record: BuildRecord, facts: BoundaryFacts) -> list[Row]:
@@ -22,8 +24,66 @@ def record_row(record: BuildRecord, facts: BoundaryFacts) -> list[Row]:
             "made": made(record, facts),
             "built_tree": record.built_tree,
             "tested_tree": record.tested_tree,
+            "tag": tag(record, facts),
+            "base": base(record, facts),
+            "change": change(record, facts),
+            "inspected": record.inspected_files,
         }
     ]
+
+
+def tag(record: BuildRecord, facts: BoundaryFacts) -> str:
+    """Tell what the run's tag has named before; the same bytes made again are no other release."""
+    others = sorted(set(facts.tag_digests) - {record.release.digest})
+    return f"{' and '.join(others)} under tag {facts.tag}" if others else NEW
+
+
+def base(record: BuildRecord, facts: BoundaryFacts) -> str:
+    """Tell whether the interpreter of the release is anybody's choice: named, or the one that the tests ran on."""
+    tested = record.base.split(" ")[1:2]
+    if record.base_named_by or set(tested) & set(facts.tested_pythons):
+        return KNOWN
+    return f"{record.base}, which nothing names and no test ran on"
+
+
+def change(record: BuildRecord, facts: BoundaryFacts) -> str:
+    """Tell whether the interpreter is the one of the release before."""
+    return UNCHANGED if facts.need("previous_base") in ("", record.base) else record.base
+
+
+def platform_rows(record: BuildRecord, facts: BoundaryFacts) -> list[Row]:
+    """Return one row a platform that the release must run on."""
+    checked = {each.platform: each for each in record.platforms}
+    rows: list[Row] = []
+    for name in facts.platforms or ():
+        found = checked.get(name)
+        state = "not in the release" if found is None else found.problem or USABLE
+        if found is not None and state == USABLE and facts.python and found.python not in ("", facts.python):
+            state = f"for Python {found.python}, asked for {facts.python}"
+        rows.append({"platform": name, "state": state})
+    return rows
+
+
+def secret_rows(record: BuildRecord, _facts: BoundaryFacts) -> list[Row]:
+    """Return one row a file that must not be in a release, or one that says that there is none."""
+    return [{"file": each, "state": "must not be in a release"} for each in record.secrets] or [
+        {"file": "", "state": CLEAN}
+    ]
+
+
+def _parameters(_record: BuildRecord, facts: BoundaryFacts) -> dict[str, object]:
+    facts.need("platforms")
+    return {"commit": [facts.need("commit")], "tree": [facts.need("tree")]}
+
+
+def _warn_named(record: BuildRecord, facts: BoundaryFacts) -> str:
+    return "BASE_CHANGED" if base(record, facts) == KNOWN else "BASE_NOT_PINNED"
+
+
+def _base_expected(record: BuildRecord, facts: BoundaryFacts) -> str:
+    if base(record, facts) != KNOWN:
+        return "an interpreter that build.python or .python-version names, or that the tests ran on"
+    return facts.previous_base or "any interpreter, as nothing was built before"
 
 
 def made(record: BuildRecord, facts: BoundaryFacts) -> str:
@@ -44,11 +104,18 @@ CONTRACT = Contract(
     frames=(
         Frame(
             "record",
-            ("digest", "read_back_digest", "revision", "release_commit", "made", "built_tree", "tested_tree"),
+            (
+                *("digest", "read_back_digest", "revision", "release_commit", "made", "built_tree", "tested_tree"),
+                *("tag", "base", "change", "inspected"),
+            ),
             record_row,
         ),
+        Frame(
+            "platforms", ("platform", "state"), platform_rows, count=lambda _record, facts: len(facts.platforms or ())
+        ),
+        Frame("files", ("file", "state"), secret_rows, count=lambda record, _: len(record.secrets) or 1),
     ),
-    parameters=lambda _record, facts: {"commit": [facts.need("commit")], "tree": [facts.need("tree")]},
+    parameters=_parameters,
     checks=(
         Check(
             "B01",
@@ -76,6 +143,35 @@ CONTRACT = Contract(
             (in_set("record", "made", [IN_WINDOW, OF_COMMIT]),),
             expected=lambda record, _: f"made between {record.started_at:%F %T} and {record.ended_at:%F %T} UTC",
             observed=lambda record, facts: f"{made(record, facts)}, at {record.created_at:%F %T} UTC",
+        ),
+        Check(
+            "B02",
+            (in_set("record", "tag", [NEW]),),
+            expected=lambda record, facts: f"tag {facts.tag} for {record.release.digest} alone",
+            observed=lambda record, facts: f"{record.release.digest}, and before {tag(record, facts)}",
+            unless=lambda _record, facts: "" if facts.tag else "the run is about no tag",
+        ),
+        Check(
+            "B03",
+            (in_set("platforms", "state", [USABLE]),),
+            expected=lambda _record, facts: f"a release for {', '.join(facts.platforms or ())}",
+            observed=lambda record, _: ", ".join(each.platform for each in record.platforms) or "no platform",
+            culprit=lambda row: f"{row['platform']}: {row['state']}",
+        ),
+        Check(
+            "B07",
+            (at_least("record", "inspected", 1), in_set("files", "state", [CLEAN])),
+            expected=lambda _record, _: "a release without keys, passwords and the repository's own files",
+            observed=lambda record, _: f"{record.inspected_files} files, none of them suspicious",
+            culprit=lambda row: str(row.get("file") or "no file was looked at"),
+        ),
+        Check(
+            "B08",
+            (in_set("record", "base", [KNOWN]), in_set("record", "change", [UNCHANGED])),
+            expected=_base_expected,
+            observed=lambda record, _: record.base,
+            unless=lambda record, _: "" if record.base else NO_BASE,
+            name=_warn_named,
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""The lies of all stages but the tests: what looks green and is not."""
+"""The lies of checkout, build and scan: what looks green and is not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from sluice.states import Severity, StageName
 
 STOP = Severity.STOP
 CHECKOUT, BUILD, SCAN = StageName.CHECKOUT, StageName.BUILD, StageName.SCAN
-DEPLOY, SMOKE, ROLLBACK = StageName.DEPLOY, StageName.SMOKE, StageName.ROLLBACK
 
 LIES = (
     Lie(
@@ -72,6 +71,42 @@ LIES = (
         "The release that was stored is not the one that was built.",
         "the digest of what was built and of what was read back differ",
         "Check the disk of the artifact store, then build again: `sluice run --fresh`.",
+    ),
+    Lie(
+        "B02",
+        "TAG_MOVED",
+        BUILD,
+        STOP,
+        "The tag already names another release.",
+        "a version tag that was moved or built anew, so that one version is two releases",
+        "Give the new release a new tag; what a tag named once it names for good.",
+    ),
+    Lie(
+        "B03",
+        "PLATFORM_MISSING",
+        BUILD,
+        STOP,
+        "The release cannot run where it was declared to.",
+        "a platform or Python version that was asked for is not in the release",
+        "See `build.platforms` and `build.python`; a dependency without a file for a platform must be replaced.",
+    ),
+    Lie(
+        "B07",
+        "SECRET_IN_CONTEXT",
+        BUILD,
+        STOP,
+        "The release holds what must not leave the repository.",
+        "`.env`, keys, `.git` or a planted secret was packed into the release",
+        "Take the file out with `build.exclude` in sluice.yaml, and change the secret: it was in a release.",
+    ),
+    Lie(
+        "B08",
+        "BASE_NOT_PINNED",
+        BUILD,
+        Severity.WARN,
+        "The interpreter under the release is not the one that was agreed on.",
+        "the base is whatever this machine has, or (BASE_CHANGED) another than last time",
+        "Name it with `build.python` in sluice.yaml or `.python-version`; a change that was meant needs nothing.",
     ),
     Lie(
         "B04",
@@ -145,86 +180,5 @@ LIES = (
         "a finding twice, with an impossible score, without its package, over the gate and yet not held against it, "
         "or lost between scan and record",
         "See the scanner's report in the run's artifacts; report it with the finding's fingerprint.",
-    ),
-    Lie(
-        "D01",
-        "RUNNING_DIGEST",
-        DEPLOY,
-        STOP,
-        "What runs is not the release that was asked for.",
-        "the deploy is done, and another release (or two) serves behind the proxy",
-        "`sluice status` shows what runs; deploy again, or go back with `sluice rollback ENV`.",
-    ),
-    Lie(
-        "D02",
-        "REPLICAS_SHORT",
-        DEPLOY,
-        STOP,
-        "Fewer healthy replicas run than were declared.",
-        "fewer healthy replicas than declared, or one that restarts",
-        "See the replicas' logs for why they end or never answer; check `service.health` and the memory limit.",
-    ),
-    Lie(
-        "K01",
-        "WRONG_RELEASE",
-        SMOKE,
-        STOP,
-        "The answers come from another release.",
-        "the version that the service reports, or what stands behind the proxy, is not the release that was deployed",
-        "`sluice status` shows what runs behind the proxy; look for a cache or an old process on the same port.",
-    ),
-    Lie(
-        "K06",
-        "CHECKS_MISSING",
-        SMOKE,
-        STOP,
-        "Fewer smoke checks ran than were declared.",
-        "a green smoke test that left checks out, or had none",
-        "See the stage's log for why the others did not run.",
-    ),
-    Lie(
-        "K03",
-        "NO_SAMPLES",
-        SMOKE,
-        STOP,
-        "The load test proves nothing: it has no samples.",
-        "the load test made no request, or a threshold had no sample",
-        "See k6's output in the stage's log; check `smoke.load.path` and the duration.",
-    ),
-    Lie(
-        "K02",
-        "SOFT_ERROR",
-        SMOKE,
-        STOP,
-        "A check did not get what was declared, and the smoke test is called passed all the same.",
-        "an answer that looks fine (status 200) with the wrong body, type or header, counted as good",
-        "See the check's expected and observed values in the smoke results.",
-    ),
-    Lie(
-        "R02",
-        "TARGET_GONE",
-        ROLLBACK,
-        STOP,
-        "The release to go back to is not there any more.",
-        "its digest is no longer in the store",
-        "Choose another release: `sluice rollback ENV --to RELEASE`; `sluice report` lists those that are there.",
-    ),
-    Lie(
-        "R01",
-        "TARGET_NEVER_HEALTHY",
-        ROLLBACK,
-        STOP,
-        "The release to go back to never passed a smoke test here.",
-        "the target of the rollback never passed smoke in this environment",
-        "Choose a release that did: `sluice rollback ENV --to RELEASE`.",
-    ),
-    Lie(
-        "R05",
-        "STILL_BAD",
-        ROLLBACK,
-        STOP,
-        "The rollback is done, and the environment is still not well.",
-        "after the rollback the old version is not what answers, or it fails its own smoke test",
-        "Act by hand now: `sluice status`, then `sluice rollback ENV --to RELEASE` with an older one.",
     ),
 )

@@ -8,13 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from data_checks import lies, lies_in_tests
+from data_checks import lies, lies_in_service, lies_in_tests
 from data_checks.lie import Lie
 from sluice.states import StageName
 
 BEGIN, END = "<!-- table: python -m data_checks.registry -->", "<!-- end of table -->"
 
-BY_CODE = {entry.code: entry for entry in lies.LIES + lies_in_tests.LIES}
+BY_CODE = {entry.code: entry for entry in lies.LIES + lies_in_tests.LIES + lies_in_service.LIES}
 
 
 def lie(code: str) -> Lie:

@@ -29,7 +29,7 @@ def stages(request: PipelineRequest) -> None:
         source = run.through(CHECKOUT, checkout_request(request, resolved, config))
         project = read_project(run, request, source)
         run.through(TEST, *project.test_requests(run), **project.test_facts())
-        built = run.through(BUILD, project.build_request())
+        built = run.through(BUILD, project.build_request(), **project.build_facts(run))
         scanned = run.through(SCAN, project.scan_request(built))
         if project.environment is not None:
             release_to(run, project, built, scanned)

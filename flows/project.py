@@ -12,16 +12,19 @@ from sluice.config.effective import effective
 from sluice.config.load import FILE_NAME, load, load_project
 from sluice.config.model import Config, Environment, SmokeConfig
 from sluice.config.plan import Plan, plan
+from sluice.database import database
 from sluice.records.build import BuildRecord, BuildRequest
-from sluice.records.checkout import CheckoutRecord, CheckoutRequest, ResolvedRef
+from sluice.records.checkout import CheckoutRecord, CheckoutRequest, RefKind, ResolvedRef
 from sluice.records.common import SourceRef
 from sluice.records.deploy import DeployRequest
 from sluice.records.request import PipelineRequest
 from sluice.records.scan import ScanRecord, ScanRequest
 from sluice.records.testing import TestRequest
 from sluice.settings import Home
+from sluice.stages.build_platforms import own_platform
 from sluice.stages.content import content_digest
 from sluice.stages.testing import cells
+from sluice.store.precedents import Precedents
 from sluice.tools import git
 
 
@@ -55,6 +58,8 @@ class Project:
     config: Config
     plan: Plan
     source: SourceRef
+    ref_kind: RefKind
+    ref_name: str
 
     @property
     def environment(self) -> str | None:
@@ -93,6 +98,18 @@ class Project:
             command=self.config.service.command if self.config.service else (),
         )
 
+    def build_facts(self, run: Run) -> dict[str, Any]:
+        """Return what the boundary after the build holds the record against."""
+        before = Precedents(database(), run.project, self.ref_name)
+        tag = self.ref_name if self.ref_kind is RefKind.TAG else ""
+        return {
+            "platforms": self.config.build.platforms or (own_platform(),),
+            "python": self.config.build.python,
+            "tag": tag,
+            "tag_digests": before.tag_digests(tag) if tag else (),
+            "previous_base": before.base(),
+        }
+
     def scan_request(self, built: BuildRecord) -> ScanRequest:
         """Return what the scan stage is asked for."""
         return ScanRequest(source=self.source, release=built.release, config=self.config.scan)
@@ -121,4 +138,4 @@ def read_project(run: Run, request: PipelineRequest, accepted: CheckoutRecord) -
     )
     source = accepted.source.model_copy(update={"content": content_digest(accepted.source, config.unaffected_by)})
     run.store.set_plan(run.id, chosen.model_dump(mode="json"), config.model_dump(mode="json"), chosen.stages)
-    return Project(config, chosen, source)
+    return Project(config, chosen, source, accepted.ref_kind, accepted.ref_name)

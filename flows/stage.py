@@ -61,6 +61,11 @@ def _source(record: CheckoutRecord) -> dict[str, Any]:
     return {"commit": record.source.commit, "tree": record.source.tree, "committed_at": record.source.committed_at}
 
 
+def _tested(record: TestRecord) -> dict[str, Any]:
+    found = {each.environment.get("python", "") for each in record.executions}
+    return {"tested_pythons": tuple(sorted(found - {""}))}
+
+
 def _release(record: BuildRecord) -> dict[str, Any]:
     return {"release_digest": record.release.digest}
 
@@ -68,7 +73,9 @@ def _release(record: BuildRecord) -> dict[str, Any]:
 CHECKOUT = Stage(
     StageName.CHECKOUT, checkout, InfrastructureError, "Look at `sluice logs {run} checkout`.", None, _source
 )
-TEST = Stage(StageName.TEST, run_tests, TestsRedError, "Mend the tests; `sluice report {run}` shows each.", _cells)
+TEST = Stage(
+    StageName.TEST, run_tests, TestsRedError, "Mend the tests; `sluice report {run}` shows each.", _cells, _tested
+)
 BUILD = Stage(StageName.BUILD, build, BuildFailedError, "Look at `sluice logs {run} build`.", None, _release)
 SCAN = Stage(StageName.SCAN, scan, FindingsError, "Mend them, or accept one with a waiver in sluice.yaml.")
 DEPLOY = Stage(StageName.DEPLOY, deploy, DeployFailedError, "The old release still serves; `sluice logs {run} deploy`.")

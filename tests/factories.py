@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from data_checks.facts import BoundaryFacts
-from sluice.records.build import BuildRecord, Release
+from sluice.records.build import BuildRecord, PlatformCheck, Release
 from sluice.records.checkout import ChangedFile, CheckoutRecord, RefKind
 from sluice.records.common import ArtifactRef, SourceRef, ToolUse
 from sluice.records.deploy import DeployRecord, Replica, RollbackRecord, Step
@@ -43,6 +43,9 @@ def facts(**fields: Any) -> BoundaryFacts:
         "release_digest": DIGEST,
         "replicas": 2,
         "history": History(),
+        "tested_pythons": ("3.11.7",),
+        "platforms": ("linux/amd64",),
+        "previous_base": "",
     }
     return BoundaryFacts(**known | fields)
 
@@ -199,6 +202,10 @@ def build(**fields: Any) -> BuildRecord:
         "file_count": 14,
         "contents": ("wheel", "lock"),
         "lock_sha256": "9" * 64,
+        "lock_packages": 3,
+        "platforms": (PlatformCheck(platform="linux/amd64", python="3.11"),),
+        "base": "CPython 3.11.7 linux-x86_64",
+        "inspected_files": 20,
     }
     return BuildRecord(**_stage() | known | fields)
 

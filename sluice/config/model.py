@@ -138,6 +138,9 @@ class BuildConfig(Declared):
     python: PythonVersion | None = Field(
         default=None, description="Python version that the release runs on; the newest tested when empty."
     )
+    platforms: tuple[Literal["linux/amd64", "linux/arm64"], ...] = Field(
+        default=(), description="Where the release must run; the machine that builds it when empty."
+    )
     include: tuple[ProjectPath, ...] = Field(
         default=(),
         description="Globs of files to pack beside the wheel; the tree when the project is no package.",

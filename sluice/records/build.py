@@ -33,6 +33,14 @@ class Release(Frozen):
     has_command: bool = False
 
 
+class PlatformCheck(Frozen):
+    """Whether the release can be installed on one platform; `problem` empty: it can."""
+
+    platform: str
+    python: str = Field(description="minor version that it runs on; empty: it needs none")
+    problem: str = ""
+
+
 class BuildRecord(StageRecord):
     """A release and how it came to be."""
 
@@ -48,6 +56,12 @@ class BuildRecord(StageRecord):
     file_count: int = Field(ge=0)
     contents: tuple[str, ...] = Field(description="what is in it: wheel, sdist, tree, lock …")
     lock_sha256: str | None = None
+    lock_packages: int = Field(default=0, ge=0, description="requirements in the lock")
+    platforms: tuple[PlatformCheck, ...] = Field(default=(), description="where the written bundle can be installed")
+    base: str = Field(default="", description="interpreter that it was locked for, with version; empty: none")
+    base_named_by: str = Field(default="", description="what chose the interpreter; empty: nobody did")
+    inspected_files: int = Field(default=0, ge=0, description="files of the bundle, those in wheels included")
+    secrets: tuple[str, ...] = Field(default=(), description="`path: what it is` of files that must not be in it")
 
     def headline(self) -> str:
         """Return digest, size and contents."""

@@ -14,9 +14,11 @@ from sluice.disk import needs_room
 from sluice.records.build import BuildRecord, BuildRequest, Release
 from sluice.records.common import StageContext
 from sluice.releases import read_manifest
+from sluice.releases.inspect import Inspection, inspect
 from sluice.settings import Home
 from sluice.stages.build_bundle import Bundle, make_bundle
 from sluice.stages.build_project import version_from_git
+from sluice.stages.testing.interpreter import Interpreter
 from sluice.stages.workplace import Workplace, now
 from sluice.tools import git
 from sluice.tools.git_history import read_file, tags_at
@@ -83,7 +85,8 @@ def build(request: BuildRequest, place: Workplace) -> BuildRecord:
         has_command=bool(manifest.command),
     )
     built_tree = before if before == after else after
-    return _record(request, place, release, bundle, built_tree, f"sha256:{sha256_file(stored)}", meter, started)
+    read_back = f"sha256:{sha256_file(stored)}"
+    return _record(request, place, release, bundle, built_tree, read_back, inspect(stored), meter, started)
 
 
 def _record(
@@ -93,6 +96,7 @@ def _record(
     bundle: Bundle,
     built_tree: str,
     read_back: str,
+    inspection: Inspection,
     meter: Meter,
     started: datetime,
 ) -> BuildRecord:
@@ -116,4 +120,14 @@ def _record(
         file_count=bundle.file_count,
         contents=bundle.contents,
         lock_sha256=bundle.lock.sha256 if bundle.lock is not None else None,
+        lock_packages=bundle.lock_packages,
+        platforms=bundle.platforms,
+        base=_base(bundle.python),
+        base_named_by=bundle.named_by,
+        inspected_files=inspection.files,
+        secrets=inspection.secrets,
     )
+
+
+def _base(python: Interpreter | None) -> str:
+    return f"{python.implementation} {python.version} {python.platform}" if python else ""

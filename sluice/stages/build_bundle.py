@@ -11,15 +11,16 @@ from pathlib import Path
 from sluice.config.model import BuildConfig
 from sluice.errors import BuildFailedError
 from sluice.globs import matches
-from sluice.records.build import BuildRequest
+from sluice.records.build import BuildRequest, PlatformCheck
 from sluice.records.common import ArtifactRef
 from sluice.releases.bundle import Member, write_bundle
 from sluice.releases.manifest import Manifest
 from sluice.releases.prepare import LOCK_NAME
 from sluice.stages.build_lock import Lock, Locker
+from sluice.stages.build_platforms import usable
 from sluice.stages.build_project import BuildProject, look_at
 from sluice.stages.build_wheel import Wheel, normalise, read_wheel
-from sluice.stages.testing.interpreter import Interpreter, choose
+from sluice.stages.testing.interpreter import Interpreter, choose, named_by
 from sluice.stages.workplace import Workplace, now
 from sluice.tools import git
 from sluice.tools.uv import Uv, build_wheel, uv_cache
@@ -29,13 +30,24 @@ SHORT = 12  # digits of the commit in a version that nobody declared
 
 @dataclass(frozen=True)
 class Bundle:
-    """A written bundle: its file, what is in it, and its lock in the artifact store (None: nothing is locked)."""
+    """A written bundle.
+
+    Attributes:
+        lock: its lock in the artifact store; None: nothing is locked.
+        python: interpreter that it was made for; None: it needs none.
+        named_by: what chose that interpreter; empty: nobody did.
+        platforms: where it can be installed.
+    """
 
     path: Path
     contents: tuple[str, ...]
     file_count: int
     created_at: datetime
     lock: ArtifactRef | None
+    lock_packages: int
+    python: Interpreter | None
+    named_by: str
+    platforms: tuple[PlatformCheck, ...]
 
 
 def make_bundle(request: BuildRequest, place: Workplace, scratch: Path) -> Bundle:
@@ -67,7 +79,17 @@ def make_bundle(request: BuildRequest, place: Workplace, scratch: Path) -> Bundl
     target = scratch / f"{manifest.project}-{manifest.version}.tar.gz".replace("/", "-")
     count = write_bundle(target, manifest, members, request.source.committed_at)
     stored = place.artifacts.put_bytes(lock.text.encode(), LOCK_NAME, "text/plain") if lock.text else None
-    return Bundle(target, contents, count, now(), stored)
+    return Bundle(
+        path=target,
+        contents=contents,
+        file_count=count,
+        created_at=now(),
+        lock=stored,
+        lock_packages=lock.packages,
+        python=python,
+        named_by=named_by(request.config.python, tree) if python else "",
+        platforms=usable(request.config.platforms, manifest.python, wheels, lock.text, uv),
+    )
 
 
 def _python_parts(
@@ -101,7 +123,7 @@ def _version(request: BuildRequest, project: BuildProject, wheels: Sequence[Whee
 
 def _contents(wheels: Sequence[Wheel], lock: Lock, files: Sequence[Member]) -> tuple[str, ...]:
     parts = [f"wheel {wheel.name} {wheel.version}" for wheel in wheels]
-    parts += [f"lock of {lock.text.count(chr(10)) - lock.text.count('--hash=')} packages"] if lock.text else []
+    parts += [f"lock of {lock.packages} packages"] if lock.text else []
     parts += [f"{len(files)} files"] if files else []
     if not wheels and not files:
         raise BuildFailedError(

@@ -49,6 +49,11 @@ class Lock:
     local: tuple[str, ...] = ()
     source: str = ""
 
+    @property
+    def packages(self) -> int:
+        """How many requirements it pins."""
+        return self.text.count("\n") - self.text.count("--hash=")
+
 
 @dataclass(frozen=True)
 class Locker:

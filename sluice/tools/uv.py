@@ -146,6 +146,21 @@ def compile_lock(uv: Uv, words: Sequence[str | Path], python: str, *, stdin: str
     return done.output
 
 
+def try_install(uv: Uv, requirements: Path, target: Path, python: str, triple: str) -> None:
+    """Ask whether hashed requirements could be installed on another platform; nothing is installed.
+
+    Args:
+        python: minor version, `3.11`.
+        triple: the platform in uv's words, e.g. `aarch64-unknown-linux-gnu`.
+
+    Raises:
+        SluiceError: `uv.error`: one of them has no file that fits.
+    """
+    words: list[str | Path] = ["pip", "install", "--dry-run", "--quiet", "--no-deps", "--target", target]
+    words += ["--python-version", python, "--python-platform", triple, "-r", requirements]
+    uv.cached_first(words, f"install the lock on {triple}")
+
+
 def build_wheel(uv: Uv, source: Path, out: Path, python: str, constraints: Path | None, epoch: int) -> Path:
     """Build the wheel of a project and return it.
 

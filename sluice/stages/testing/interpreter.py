@@ -61,6 +61,13 @@ def choose(wanted: str | None, tree: Path, cache: Path) -> Interpreter:
     raise PythonMissingError("no installed Python is one that the project allows", found=allowed)
 
 
+def named_by(wanted: str | None, tree: Path) -> str:
+    """Return what names the Python of a release exactly; empty when it is whichever this machine has."""
+    if wanted is not None:
+        return "build.python"
+    return ".python-version" if _pinned(tree) else ""
+
+
 def find(version: str, cache: Path) -> str:
     """Return the path of an installed Python of this version; PythonMissingError when there is none."""
     path = _find(version, cache)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sluice.records.build import PlatformCheck
 from sluice.states import CheckStatus
 from tests.boundaries import believed, caught, check
 from tests.factories import (
@@ -27,9 +28,8 @@ from tests.factories import (
 
 def test_an_honest_build_is_believed() -> None:
     report = believed(build())
-    assert [(each.code, each.status) for each in report.results] == [
-        (code, CheckStatus.PASSED) for code in ("B01", "B09", "B04", "B06")
-    ]
+    expected = dict.fromkeys(("B01", "B09", "B04", "B06", "B02", "B03", "B07", "B08"), CheckStatus.PASSED)
+    assert {each.code: each.status for each in report.results} == expected | {"B02": CheckStatus.NOT_APPLICABLE}
 
 
 def test_a_reproducible_build_may_date_its_release_by_the_commit() -> None:
@@ -73,7 +73,75 @@ def test_b06_a_release_that_this_build_did_not_make(made: Any, observed: str) ->
     caught(build(created_at=made), "B06", "made between 2026-11-23 12:00:00", observed)
 
 
-@pytest.mark.parametrize("missing", ["commit", "tree"])
+def test_b02_a_tag_that_named_another_release() -> None:
+    caught(
+        build(),
+        "B02",
+        f"tag v1.4.0 for {DIGEST} alone",
+        f"before {OTHER_DIGEST}",
+        tag="v1.4.0",
+        tag_digests=[OTHER_DIGEST],
+    )
+
+
+@pytest.mark.parametrize("before", [(), (DIGEST,)], ids=["new", "the same bytes again"])
+def test_a_tag_may_name_its_own_release(before: tuple[str, ...]) -> None:
+    believed(build(), tag="v1.4.0", tag_digests=before)
+
+
+@pytest.mark.parametrize(
+    ("lie", "asked", "observed"),
+    [
+        ({}, {"platforms": ("linux/amd64", "linux/arm64")}, "linux/arm64: not in the release"),
+        ({}, {"python": "3.12"}, "linux/amd64: for Python 3.11, asked for 3.12"),
+        ({"problem": "the wheel is for x86_64"}, {}, "linux/amd64: the wheel is for x86_64"),
+    ],
+    ids=["absent", "other-python", "unusable"],
+)
+def test_b03_a_platform_that_was_asked_for_is_missing(
+    lie: dict[str, Any], asked: dict[str, Any], observed: str
+) -> None:
+    there = PlatformCheck(platform="linux/amd64", python="3.11", **lie)
+    caught(build(platforms=(there,)), "B03", "a release for linux/amd64", observed, **asked)
+
+
+def test_b07_a_file_that_must_not_leave() -> None:
+    lie = build(secrets=("app/.env: a file of environment variables",))
+    caught(lie, "B07", "a release without keys", "app/.env: a file of environment variables")
+
+
+def test_b07_nobody_looked() -> None:
+    caught(build(inspected_files=0), "B07", "a release without keys", "no file was looked at")
+
+
+@pytest.mark.parametrize(
+    ("lie", "known", "name", "observed"),
+    [
+        ({}, {"tested_pythons": ("3.12.1",)}, "BASE_NOT_PINNED", "CPython 3.11.7 linux-x86_64"),
+        ({}, {"previous_base": "CPython 3.10.1 linux-x86_64"}, "BASE_CHANGED", "CPython 3.11.7 linux-x86_64"),
+    ],
+)
+def test_b08_warns_of_the_interpreter(lie: dict[str, Any], known: dict[str, Any], name: str, observed: str) -> None:
+    report = check(build(**lie), **known)
+    assert report.accepted
+    (warning,) = report.warnings
+    assert (warning.code, warning.name, warning.observed) == ("B08", name, observed)
+
+
+@pytest.mark.parametrize(
+    ("honest", "known"),
+    [
+        ({"base_named_by": "build.python"}, {"tested_pythons": ()}),
+        ({}, {"previous_base": "CPython 3.11.7 linux-x86_64"}),
+        ({"base": ""}, {"tested_pythons": (), "previous_base": "CPython 3.10.1 linux-x86_64"}),
+    ],
+    ids=["named", "unchanged", "no-python"],
+)
+def test_b08_has_nothing_to_warn_of(honest: dict[str, Any], known: dict[str, Any]) -> None:
+    believed(build(**honest), **known)
+
+
+@pytest.mark.parametrize("missing", ["commit", "tree", "platforms"])
 def test_a_build_without_the_facts_of_its_source_cannot_be_checked(missing: str) -> None:
     report = check(build(), **{missing: None})
     assert {each.status for each in report.results} == {CheckStatus.COULD_NOT_RUN}

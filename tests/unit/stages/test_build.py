@@ -11,6 +11,7 @@ import pytest
 from sluice.config.model import BuildConfig
 from sluice.errors import BuildFailedError, Exit
 from sluice.stages.build_bundle import _is_packed
+from sluice.stages.build_platforms import wheel_problem
 from sluice.stages.build_project import LEGACY_REQUIRES, look_at, version_from_git
 from sluice.stages.build_requirements import (
     LockError,
@@ -195,3 +196,22 @@ def test_what_is_packed(
 ) -> None:
     config = BuildConfig(include=include, exclude=exclude)
     assert _is_packed(path, config, package=package) is packed
+
+
+@pytest.mark.parametrize(
+    ("file", "platform", "python", "problem"),
+    [
+        ("a-1.0-py3-none-any.whl", "linux/arm64", "3.11", ""),
+        ("a-1.0-py2.py3-none-any.whl", "linux/amd64", "3.11", ""),
+        ("a-1.0-cp311-cp311-manylinux_2_17_x86_64.whl", "linux/amd64", "3.11", ""),
+        ("a-1.0-cp39-abi3-manylinux_2_17_x86_64.whl", "linux/amd64", "3.11", ""),
+        ("a-1.0-cp311-cp311-linux_x86_64.whl", "linux/arm64", "3.11", "is for linux_x86_64"),
+        ("a-1.0-cp312-cp312-linux_x86_64.whl", "linux/amd64", "3.11", "is for cp312"),
+        ("a-1.0-cp312-abi3-linux_x86_64.whl", "linux/amd64", "3.11", "is for cp312"),
+        ("a-1.0-py2-none-any.whl", "linux/amd64", "3.11", "is for py2"),
+    ],
+)
+def test_where_a_wheel_can_be_installed(file: str, platform: str, python: str, problem: str) -> None:
+    found = wheel_problem(file, platform, python)
+    assert problem in found
+    assert bool(found) == bool(problem)

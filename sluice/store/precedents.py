@@ -1,0 +1,45 @@
+"""What earlier accepted runs of a project established, for the boundaries of a new one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from sluice.store.engine import retry_database
+
+TAGGED = """
+SELECT DISTINCT s.record -> 'release' ->> 'digest' FROM stage_runs s JOIN pipeline_runs r ON r.id = s.run_id
+JOIN projects p ON p.id = r.project_id
+WHERE p.name = :project AND r.ref_kind = 'tag' AND r.ref_name = :tag AND s.stage = 'build'
+AND s.state IN ('passed', 'reused') ORDER BY 1
+"""
+# The newest of this branch, else of any: a new branch comes from one that was built before.
+BASE = """
+SELECT s.record ->> 'base' FROM stage_runs s JOIN pipeline_runs r ON r.id = s.run_id
+JOIN projects p ON p.id = r.project_id
+WHERE p.name = :project AND s.stage = 'build' AND s.state IN ('passed', 'reused') AND s.record ->> 'base' <> ''
+ORDER BY r.ref_name IS NOT DISTINCT FROM :branch DESC, s.number DESC LIMIT 1
+"""
+
+
+class Precedents:
+    """Asks for what was accepted before, as the branch or tag `ref_name` of `project` sees it."""
+
+    def __init__(self, engine: Engine, project: str, ref_name: str) -> None:
+        self.engine = engine
+        self.project = project
+        self.ref_name = ref_name
+
+    def tag_digests(self, tag: str) -> tuple[str, ...]:
+        """Return the digests of all releases that were accepted under a tag."""
+        return tuple(str(digest) for digest in self._ask(TAGGED, tag=tag))
+
+    def base(self) -> str:
+        """Return the interpreter of the newest accepted build; empty when there is none."""
+        return next((str(base) for base in self._ask(BASE, branch=self.ref_name)), "")
+
+    @retry_database
+    def _ask(self, query: str, **values: Any) -> list[Any]:
+        with self.engine.connect() as connection:
+            return list(connection.scalars(text(query), {"project": self.project, **values}))
