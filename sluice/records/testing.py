@@ -44,7 +44,8 @@ class TestRequest(Frozen):
 class CoverageSummary(Frozen):
     """Coverage of one execution; per file in the `coverage.csv` artifact.
 
-    `files` has the columns path, lines_valid, lines_covered, branches_valid, branches_covered, missing_lines.
+    `files` has the columns path, lines_valid, lines_covered, branches_valid, branches_covered, missing_lines,
+    covered_lines.
     """
 
     lines_valid: int = Field(ge=0)

@@ -96,6 +96,7 @@ class CoberturaHandler:
                     branches_valid=sum(valid for _, valid in file.conditions.values()),
                     branches_covered=sum(covered for covered, _ in file.conditions.values()),
                     missing=missing,
+                    covered=[line for line, hits in file.hits.items() if hits],
                 )
             )
 

@@ -30,9 +30,12 @@ def _file(name: str, entry: Any) -> FileCoverage:
     taken = _number(summary, "covered_branches", name) if "covered_branches" in summary else 0
     if covered > valid or taken > branches:
         raise ReportError("COVERAGE_RANGE", f"file {shown(name)} covers more than it has")
-    missing = entry.get("missing_lines")
-    lines = [line for line in missing if isinstance(line, int)] if isinstance(missing, list) else []
-    return FileCoverage(name, valid, covered, branches, taken, lines)
+    missing, reached = _lines(entry.get("missing_lines")), _lines(entry.get("executed_lines"))
+    return FileCoverage(name, valid, covered, branches, taken, missing, reached)
+
+
+def _lines(value: Any) -> list[int]:
+    return [line for line in value if isinstance(line, int)] if isinstance(value, list) else []
 
 
 def _number(summary: dict[str, Any], key: str, name: str) -> int:

@@ -10,7 +10,15 @@ from typing import TextIO
 
 from sluice.results.problems import ReportError
 
-COLUMNS = ("path", "lines_valid", "lines_covered", "branches_valid", "branches_covered", "missing_lines")
+COLUMNS = (
+    "path",
+    "lines_valid",
+    "lines_covered",
+    "branches_valid",
+    "branches_covered",
+    "missing_lines",
+    "covered_lines",
+)
 MAX_FILES = 200_000
 MISSING_LIMIT = 20_000  # characters
 _DRIVE = re.compile(r"^[A-Za-z]:")
@@ -18,7 +26,7 @@ _DRIVE = re.compile(r"^[A-Za-z]:")
 
 @dataclass
 class FileCoverage:
-    """One file: counts, and the numbers of the lines that no test reached."""
+    """One file: counts, and the numbers of the lines that no test reached and that some test reached."""
 
     path: str
     lines_valid: int
@@ -26,6 +34,7 @@ class FileCoverage:
     branches_valid: int
     branches_covered: int
     missing: list[int]
+    covered: list[int]
 
 
 @dataclass
@@ -92,7 +101,7 @@ class CoverageWriter:
         totals.branches_valid += found.branches_valid
         totals.branches_covered += found.branches_covered
         counts = (found.lines_valid, found.lines_covered, found.branches_valid, found.branches_covered)
-        self._write((path, *counts, ranges(found.missing)))
+        self._write((path, *counts, ranges(found.missing), ranges(found.covered)))
 
     def totals(self) -> CoverageTotals:
         """Return the sums of what was written."""

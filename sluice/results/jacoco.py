@@ -70,6 +70,7 @@ class JacocoHandler:
                     branches_valid=sum(valid for _, valid in file.branches.values()),
                     branches_covered=sum(covered for covered, _ in file.branches.values()),
                     missing=missing,
+                    covered=[line for line, covered in file.covered.items() if covered],
                 )
             )
 

@@ -29,6 +29,7 @@ class _Record:
             branches_valid=len(self.branches),
             branches_covered=sum(self.branches.values()),
             missing=missing,
+            covered=[line for line, hits in self.hits.items() if hits],
         )
 
 

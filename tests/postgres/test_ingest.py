@@ -81,7 +81,8 @@ def put_cases(files: ArtifactStore, statuses: list[str], head: tuple[str, ...] =
 
 
 def put_coverage(files: ArtifactStore) -> ArtifactRef:
-    text = "path,lines_valid,lines_covered,branches_valid,branches_covered,missing_lines\napp.py,100,90,20,15,7-16\n"
+    text = "path,lines_valid,lines_covered,branches_valid,branches_covered,missing_lines,covered_lines\n"
+    text += "app.py,100,90,20,15,7-16,1-6\n"
     return files.put_bytes(text.encode(), "coverage.csv", "text/csv")
 
 
@@ -145,9 +146,9 @@ def test_a_test_record_becomes_rows(engine: Engine, ingest: Ingest, files: Artif
     assert cases[0] == (1, "tests.test_app::test_1", "passed", None, "tests/test_app.py", None, "why", "a\nb")
     assert cases[1][1:4] == ("tests.test_app::test_2[ü\ufffd]", "passed", 0.02)
     assert [case[2] for case in cases] == STATUSES
-    assert rows(engine, "SELECT path, lines_valid, lines_covered, missing_lines FROM coverage_files") == [
-        ("app.py", 100, 90, "7-16")
-    ]
+    assert rows(
+        engine, "SELECT path, lines_valid, lines_covered, missing_lines, covered_lines FROM coverage_files"
+    ) == [("app.py", 100, 90, "7-16", "1-6")]
     assert rows(engine, "SELECT code, status, ordinal FROM quality_checks ORDER BY ordinal") == [
         ("T01", "passed", 1),
         ("T15", "not_enough_history", 2),

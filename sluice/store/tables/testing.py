@@ -133,3 +133,4 @@ class CoverageFile(Base):
     branches_valid: Mapped[int] = column("Branches that could be covered.")
     branches_covered: Mapped[int] = column("Branches that were covered.")
     missing_lines: Mapped[str] = column("Line numbers that were not covered.", server_default="")
+    covered_lines: Mapped[str] = column("Line numbers that were covered.", server_default="")

@@ -79,6 +79,7 @@ def test_cobertura_with_the_usual_doctype(tmp_path: Path) -> None:
             "branches_valid": "2",
             "branches_covered": "1",
             "missing_lines": "3",
+            "covered_lines": "1-2,7",
         }
     ]
 
@@ -92,13 +93,13 @@ def test_jacoco(tmp_path: Path) -> None:
 def test_lcov(tmp_path: Path) -> None:
     totals, rows = read(tmp_path, LCOV)
     assert totals == CoverageTotals(3, 1, 2, 1, files=1)
-    assert rows[0]["missing_lines"] == "2-3"
+    assert (rows[0]["missing_lines"], rows[0]["covered_lines"]) == ("2-3", "1")
 
 
 def test_coverage_json(tmp_path: Path) -> None:
     totals, rows = read(tmp_path, json.dumps(JSON))
     assert totals == CoverageTotals(4, 1, 2, 1, files=1)
-    assert rows[0]["path"] == "src/a.py"
+    assert (rows[0]["path"], rows[0]["missing_lines"], rows[0]["covered_lines"]) == ("src/a.py", "2-4", "1")
 
 
 def changed(**summary: object) -> str:
