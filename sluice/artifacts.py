@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sluice.errors import InfrastructureError
 from sluice.records.common import ArtifactRef
+from sluice.used import touch
 
 CHUNK = 1 << 20
 
@@ -45,7 +46,9 @@ class ArtifactStore:
         """
         digest = sha256_file(source)
         target = self.path(digest)
-        if not target.exists():
+        if target.exists():
+            touch(target)
+        else:
             self._place(source, target)
         return ArtifactRef(name=name, sha256=digest, size=target.stat().st_size, media_type=media_type)
 

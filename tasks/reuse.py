@@ -12,6 +12,7 @@ from sluice.keys import key_of
 from sluice.records.common import StageContext
 from sluice.settings import Home
 from sluice.store.runs import Accepted, RunStore
+from sluice.used import touch
 
 Inputs = Callable[[Any, StageContext], Mapping[str, str]]
 CacheKey = Callable[[Any, dict[str, Any]], str]
@@ -29,11 +30,16 @@ def reuse(inputs: Inputs) -> CacheKey:
         digest = key_of(inputs(parameters["request"], context))
         found = None if context.fresh else RunStore(database()).find_accepted(context.project, context.stage, digest)
         producer = found.run_id if found and _present(context, found) else context.run_id
-        return f"{context.stage}-{digest}-{producer}"
+        key = f"{context.stage}-{digest}-{producer}"
+        touch(Home(Path(context.home)).results / key)
+        return key
 
     return cache_key
 
 
 def _present(context: StageContext, accepted: Accepted) -> bool:
     store = ArtifactStore(Home(Path(context.home)).artifacts)
-    return all(store.path(sha256).is_file() for sha256 in accepted.artifacts)
+    paths = [store.path(sha256) for sha256 in accepted.artifacts]
+    for path in paths:
+        touch(path)  # before the look: a clean-up leaves alone what was used just now
+    return all(path.is_file() for path in paths)

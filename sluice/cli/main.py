@@ -24,6 +24,7 @@ GROUPS = {  # module → its commands: only the one that is asked for is importe
     "sql": ("sql",),
     "configuration": ("init", "check", "plan", "schema"),
     "services": ("up", "down", "status", "doctor", "env"),
+    "clean": ("clean",),
     "demo": ("demo",),
 }
 

@@ -21,6 +21,7 @@ from sluice.releases.manifest import ManifestError, read_manifest
 from sluice.settings import Home
 from sluice.stages.testing.interpreter import find
 from sluice.tools.uv import Uv, create_venv, pip_install, uv_cache
+from sluice.used import touch
 
 LOCK_SECONDS = 1800.0
 MARKER = "ready.json"
@@ -68,6 +69,7 @@ def prepare_release(release: Release, home: Home, log: LineSink) -> ReleaseDir:
             log("the Python that this release ran on is gone; its environment is made anew")
             shutil.rmtree(folder)
             _make(release, home, folder, log)
+        touch(folder / MARKER)
     return _ready(folder)
 
 

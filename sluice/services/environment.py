@@ -105,6 +105,7 @@ def warm_env(addresses: Addresses, settings: Settings) -> dict[str, str]:
         **prefect_env(addresses, settings),
         **dict.fromkeys(threads, "1"),
         "SLUICE_WARM_SOCKET": str(addresses.warm_socket),
+        "SLUICE_CLEAN_AFTER_DAYS": f"{settings.clean_after_days:g}",  # the reconciler is a child of it
     }
 
 

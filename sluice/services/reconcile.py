@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,13 @@ from sluice.errors import TransientError
 from sluice.services.addresses import load
 from sluice.settings import Settings
 from sluice.tools.prefect_api import PrefectApi
+from sluice.used import last_used
 
 if TYPE_CHECKING:
     from sluice.store.runs import ActiveRun
 
 PENDING_SECONDS = 120.0  # a flow run that was taken by a worker and never began
+DAY = 86400.0
 MARK = "SLUICE_RUN_ID"
 WHY = "WORKER_LOST: its process died without a word. What it had not finished was not done; run again."
 
@@ -40,6 +43,7 @@ def reconcile(settings: Settings, pending_seconds: float = PENDING_SECONDS) -> t
             _crash(api, run.prefect_flow_run_id, WHY)
     _sweep(settings)
     _crash_never_begun(api, pending_seconds)
+    _clean_daily(settings)
     return tuple(run.run_id for run in lost)
 
 
@@ -73,6 +77,22 @@ def _sweep(settings: Settings) -> None:
     for run_id in RunStore(database()).ended(folders) if folders else ():
         _store_logs(settings, run_id)
         shutil.rmtree(folders[run_id], ignore_errors=True)
+
+
+def _clean_daily(settings: Settings) -> None:
+    """Clean up once a day, by the time of a file; a clean-up that was cut short comes again."""
+    from sluice.database import database
+    from sluice.services.clean import CleanUp
+    from sluice.store.needed import needed
+
+    last = settings.home.cache / "cleaned"
+    if not settings.clean_after_days or (last.exists() and time.time() - last_used(last) < DAY):
+        return
+    freed = CleanUp(settings.home, needed(database()), settings.clean_after_days * DAY).run()
+    told = ", ".join(f"{part.part} {part.things}" for part in freed if part.things)
+    if told:
+        sys.stderr.write(f"cleaned: {told}; {sum(part.size for part in freed) >> 20} MiB\n")
+    last.touch()
 
 
 def end_processes_of(run_id: str) -> int:

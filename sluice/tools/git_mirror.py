@@ -18,6 +18,7 @@ from sluice.tools import git_credentials
 from sluice.tools.git_command import environment, failure, git
 from sluice.tools.git_location import Location, RepositoryError
 from sluice.tools.git_refs import HEADS, TAGS
+from sluice.used import touch
 
 ASK_SECONDS, FETCH_SECONDS, LOCK_SECONDS = 60.0, 1800.0, 1800.0
 COMMITS = "refs/sluice/commits/"  # commits that no branch or tag holds
@@ -83,6 +84,7 @@ def refresh(location: Location, mirrors: Path, log: LineSink | None, *, anew: bo
         size = len(next(iter(remote.refs.values()), remote.head_commit or ""))
         if anew or not (mirror / "HEAD").is_file():
             _create(mirror, location, "sha256" if size == 64 else "sha1")
+        touch(mirror / "HEAD")
         if read_refs(mirror) == remote.refs and not _deepened(location, mirror):
             return mirror, remote
         words = [f"+{HEADS}*:{HEADS}*", f"+{TAGS}*:{TAGS}*"]

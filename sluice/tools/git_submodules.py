@@ -14,6 +14,7 @@ from sluice.tools.git_command import git, text
 from sluice.tools.git_history import list_tree
 from sluice.tools.git_location import Location, RepositoryError, is_url, locate
 from sluice.tools.git_mirror import fetch_commit, has_object, refresh
+from sluice.used import touch
 
 DEPTH = 5
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./ +@-]{0,199}", re.A)
@@ -92,6 +93,7 @@ def add_submodules(
 def _mirror_with(module: Submodule, location: Location, mirrors: Path, log: LineSink | None) -> Path:
     mirror = mirrors / location.mirror_name
     if mirror.is_dir() and has_object(mirror, module.commit):
+        touch(mirror / "HEAD")
         return mirror
     mirror, _refs = refresh(location, mirrors, log)
     if not has_object(mirror, module.commit) and not fetch_commit(location, mirror, module.commit, log):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -76,3 +77,19 @@ def test_a_flow_run_that_never_began_is_crashed(stack: Settings) -> None:
     found = api.flow_run(run)
     assert found is not None
     assert (found.state_type, "did not begin" in found.message) == ("CRASHED", True)
+
+
+def test_a_clean_up_comes_once_a_day(stack: Settings) -> None:
+    mark, old = stack.home.cache / "cleaned", stack.home.environments / "unused"
+    eventually(mark.exists, "the first clean-up, which is the reconciler's", 60)
+
+    def long_ago(path: Path, days: float) -> None:
+        os.utime(path, (time.time() - days * 86400,) * 2)
+
+    old.mkdir()
+    long_ago(old, 31)
+    reconcile(stack)
+    assert old.exists()  # the last one is not a day ago
+    long_ago(mark, 1.1)
+    eventually(lambda: not old.exists(), "the clean-up of the next day", 60)
+    assert time.time() - mark.stat().st_mtime < 3600

@@ -26,6 +26,7 @@ from sluice.stages.testing.interpreter import Interpreter, choose
 from sluice.stages.testing.locking import Lock, lock
 from sluice.stages.workplace import Workplace
 from sluice.tools.uv import Uv, create_venv, pip_install, uv_cache
+from sluice.used import touch
 
 LAYOUT = "1"  # raise it when the way an environment is made changes
 LOCK_SECONDS = 1800.0
@@ -142,6 +143,7 @@ def _dependencies(
 
 
 def _read(base: Path) -> Lock | None:
+    touch(base / "lock.json")
     with contextlib.suppress(OSError, ValueError, KeyError):
         told = json.loads((base / "lock.json").read_text(encoding="utf-8"))
         return Lock(tuple(told["remote"]), tuple(told["local"]), told["source"])
