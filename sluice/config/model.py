@@ -10,10 +10,11 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from sluice.config.declared import Declared
+from sluice.config.matrix import Matrix
+from sluice.config.service import Service
 from sluice.config.smoke import HttpCheck, LoadConfig, SmokeConfig, VersionCheck
 from sluice.config.texts import (
     Day,
-    HttpPath,
     Name,
     PackageName,
     ProjectPath,
@@ -48,17 +49,6 @@ __all__ = [
 SeverityGate = Literal["critical", "high", "medium", "low", "none"]
 
 
-class Matrix(Declared):
-    """Axes of the test matrix; each combination is one cell."""
-
-    python: tuple[PythonVersion, ...] = Field(
-        default=(), description="Python versions that must be installed here, e.g. `[3.11, 3.12]`."
-    )
-    env: dict[Variable, tuple[str, ...]] = Field(
-        default_factory=dict, description="Environment variables and their values."
-    )
-
-
 class CoverageConfig(Declared):
     """Coverage of the test stage."""
 
@@ -88,7 +78,11 @@ class TestConfig(Declared):
     args: tuple[str, ...] = Field(default=(), description="More arguments for the framework.")
     command: tuple[str, ...] = Field(default=(), description="The command of framework `command`, as a list of words.")
     report: ProjectPath | None = Field(
-        default=None, description="JUnit XML that `command` writes, relative to the project; globs allowed."
+        default=None, description="Report that `command` writes, relative to the project; globs allowed."
+    )
+    format: Literal["junit", "trx", "robot"] = Field(
+        default="junit",
+        description="What `report` of `command` is: JUnit XML, TRX of VSTest, or Robot Framework's output.xml.",
     )
     repair: bool = Field(
         default=False,
@@ -173,17 +167,6 @@ class ScanConfig(Declared):
         default=(), description="Findings that are accepted for a time; each is shown in every report."
     )
     timeout: Duration = Field(default=600.0, description="Time limit of all scanners together.")
-
-
-class Service(Declared):
-    """How a release is started: needed for a deploy to a `process` target."""
-
-    command: tuple[str, ...] = Field(min_length=1, description="Command as a list of words; `{port}` is replaced.")
-    port_variable: Variable = Field(default="PORT", description="Variable that holds the port to listen on.")
-    health: HttpPath = Field(default="/healthz", description="Path that answers 200 when the service can serve.")
-    start_timeout: Duration = Field(default=30.0, description="A replica not healthy by then is bad.")
-    drain_timeout: Duration = Field(default=10.0, description="How long open requests may take when a replica leaves.")
-    stop_timeout: Duration = Field(default=10.0, description="Between TERM and KILL.")
 
 
 class Environment(Declared):

@@ -64,7 +64,8 @@ class TestExecution(Frozen):
     """One framework's run in one cell (one row of `test_executions`).
 
     Counts come from the report's cases; `declared_*` are the report's own counters. `cases` is a CSV artifact with a
-    header, one row a case: ordinal, suite, classname, name, file, line, status, duration_seconds, message, detail.
+    header, one row a case: ordinal, suite, classname, name, file, line, status, duration_seconds, message, detail,
+    occurrence (of cases that are called the same), notes (JSON: attempts, properties, attachments, tags, output).
     `status` is passed, failed, error, skipped, xfailed or xpassed; an empty duration is one that could not be read.
     A test id is `classname::name`. `collected` is the number of tests found before they were split into shards, so
     that the totals of all shards of a cell add up to it. `running` names tests that had begun when the runner ended.
@@ -112,6 +113,7 @@ class TestExecution(Frozen):
     peak_memory_bytes: int = Field(default=0, ge=0)
     cpu_seconds: float = Field(default=0.0, ge=0)
     environment: dict[str, str] = Field(default_factory=dict, description="python, platform, lock digest …")
+    properties: dict[str, str] = Field(default_factory=dict, description="properties of the report's suites")
 
     @property
     def red(self) -> int:

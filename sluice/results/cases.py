@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from sluice.results.notes import LEFT_OUT, NOTES_BYTES, Attempt, Notes
 from sluice.results.problems import DETAIL_LIMIT, MAX_CASES, MESSAGE_LIMIT, NAME_LIMIT, middle_cut
 
 COLUMNS = (
@@ -21,6 +22,8 @@ COLUMNS = (
     "duration_seconds",
     "message",
     "detail",
+    "occurrence",
+    "notes",
 )
 STATUSES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 SHOWN_FAILURES = 50
@@ -54,6 +57,7 @@ class Tally:
     duplicates: int = 0
     duplicate_ids: list[str] = field(default_factory=list)
     failures: list[dict[str, str]] = field(default_factory=list)
+    notes_cut: int = 0
 
     @property
     def total(self) -> int:
@@ -68,17 +72,27 @@ class CaseWriter:
         file: gets the rows.
         xpassed: ids that passed though a failure was expected, which the report does not show.
         left_out: id → how many of its first cases are no results: tries that were run again, what another shard tells.
+        root: the workspace, cut from names of files.
     """
 
     def __init__(
-        self, file: TextIO, xpassed: frozenset[str] = frozenset(), left_out: Mapping[str, int] | None = None
+        self,
+        file: TextIO,
+        xpassed: frozenset[str] = frozenset(),
+        left_out: Mapping[str, int] | None = None,
+        root: str = "",
     ) -> None:
         self._write = csv.writer(file, lineterminator="\n").writerow
         self._write(COLUMNS)
         self._xpassed = xpassed
         self._left_out = dict(left_out or {})
         self._seen: set[int] = set()
+        self._repeats: dict[int, int] = {}
+        self._tries: dict[str, list[Attempt]] = {}
         self._red: set[int] = set()
+        self._notes_left = NOTES_BYTES
+        self._total = 0
+        self._root = f"{root.rstrip('/')}/" if root else ""
         self.tally = Tally()
 
     def add(
@@ -92,47 +106,79 @@ class CaseWriter:
         duration: float | None,
         message: str = "",
         detail: str = "",
+        notes: Notes | None = None,
     ) -> None:
         """Write one case. The row's text is cut to what a table can hold."""
         tally = self.tally
-        if self._left_out and self._is_left_out(case_id(classname, name)):
-            tally.merged += 1
-            return
-        key = hash((suite, classname, name))
-        if key in self._seen:
-            self._repeated(classname, name)
-        else:
-            self._seen.add(key)
+        if self._left_out:
+            notes = self._with_tries(case_id(classname, name), status, duration, notes)
+            if notes is LEFT_OUT:
+                return
+        if file:
+            file = self._file(file)
+        key = hash((suite, file, classname, name))
+        occurrence = self._repeated(key, classname, name) if key in self._seen else 1
+        self._seen.add(key)
         if status == "passed" and self._xpassed and case_id(classname, name) in self._xpassed:
             status = "xpassed"
         tally.counts[status] += 1
+        self._total += 1
         if duration is not None:
             tally.case_seconds += duration
         if status in ("failed", "error"):
-            self._red.add(key)
-            self._keep_failure(classname, name, status, message, detail)
+            self._keep_failure(key, classname, name, status, message, detail)
         if tally.written < MAX_CASES:
             tally.written += 1
+            if len(name) > NAME_LIMIT or len(classname) > NAME_LIMIT:
+                classname, name = short(classname), short(name)
             seconds = "" if duration is None else f"{duration:.9g}"
-            if len(name) > NAME_LIMIT:
-                name = short(name)
-            self._write((tally.total, suite, classname, name, file, line, status, seconds, message, detail))
+            told = self._notes_text(notes) if notes else ""
+            head = (self._total, suite, classname, name, file, line, status, seconds)
+            self._write((*head, message, detail, occurrence, told))
 
-    def is_red(self, suite: str, classname: str, name: str) -> bool:
+    def is_red(self, suite: str, file: str, classname: str, name: str) -> bool:
         """Tell whether a case of this name has failed before."""
-        return hash((suite, classname, name)) in self._red
+        return hash((suite, self._file(file), classname, name)) in self._red
 
-    def _is_left_out(self, identity: str) -> bool:
+    def _file(self, name: str) -> str:
+        """Return a file's name as it is in every run: below the workspace."""
+        if self._root and name.startswith(self._root):
+            name = name[len(self._root) :]
+        return name if len(name) <= NAME_LIMIT else short(name)
+
+    def _with_tries(self, identity: str, status: str, duration: float | None, notes: Notes | None) -> Notes | None:
+        """Return the notes with the tries that came before, or `LEFT_OUT` for what is one of them."""
         left = self._left_out.get(identity, 0)
-        self._left_out[identity] = left - 1
-        return left > 0
+        if left > 0:
+            self._left_out[identity] = left - 1
+            self.tally.merged += 1
+            # The report shows a try that is run again like a pass: it was none.
+            red = "failed" if status == "passed" else status
+            self._tries.setdefault(identity, []).append(Attempt(red, duration))
+            return LEFT_OUT
+        tries = self._tries.pop(identity, None)
+        if tries:
+            notes = notes or Notes()
+            notes.attempts = [*tries, Attempt(status, duration)]
+        return notes
 
-    def _repeated(self, classname: str, name: str) -> None:
+    def _notes_text(self, notes: Notes) -> str:
+        text = notes.text()
+        self._notes_left -= len(text)
+        if self._notes_left >= 0:
+            return text
+        self.tally.notes_cut += 1
+        return ""
+
+    def _repeated(self, key: int, classname: str, name: str) -> int:
         self.tally.duplicates += 1
         if len(self.tally.duplicate_ids) < SHOWN_IDS:
             self.tally.duplicate_ids.append(case_id(short(classname), short(name)))
+        self._repeats[key] = self._repeats.get(key, 1) + 1
+        return self._repeats[key]
 
-    def _keep_failure(self, classname: str, name: str, status: str, message: str, detail: str) -> None:
+    def _keep_failure(self, key: int, classname: str, name: str, status: str, message: str, detail: str) -> None:
+        self._red.add(key)
         if len(self.tally.failures) < SHOWN_FAILURES:
             self.tally.failures.append(
                 {

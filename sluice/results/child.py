@@ -9,9 +9,13 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sluice.results.junit import Document
 
 MEMORY = 512 << 20  # bytes of address space
 CPU_SECONDS = 60
@@ -27,25 +31,31 @@ def _limit() -> None:
 
 
 def junit(request: dict[str, Any]) -> dict[str, Any]:
-    """Read JUnit files into one `cases.csv`; return the tally and the declared counters (drift: declared - actual)."""
+    """Read files of test results into one `cases.csv`; return the tally and the drift (declared - actual counters)."""
     from sluice.results.cases import CaseWriter
     from sluice.results.counters import Level
     from sluice.results.junit import read_junit
+    from sluice.results.robot_output import read_robot
+    from sluice.results.trx import read_trx
 
+    readers: dict[str, Callable[..., Document]] = {"junit": read_junit, "robot": read_robot, "trx": read_trx}
+    read = readers[request.get("format", "junit")]
     whole = Level()
     properties: dict[str, str] = {}
     timestamps: list[str] = []
     repaired = 0
     with Path(request["rows"]).open("w", encoding="utf-8", newline="", buffering=1 << 20) as file:
-        writer = CaseWriter(file, frozenset(request.get("xpassed", ())), request.get("left_out"))
+        root = request.get("root", "")
+        writer = CaseWriter(file, frozenset(request.get("xpassed", ())), request.get("left_out"), root)
         for path in request["files"]:
             with _naming(request, path):
-                document = read_junit(Path(path), writer, **{name: bool(request.get(name)) for name in OPTIONS})
+                options = {name: bool(request.get(name)) for name in OPTIONS}
+                document = read(Path(path), writer, root=root, **options)
             whole.take(document.level)
             properties |= document.properties
             timestamps.append(document.timestamp)
             repaired += document.repaired
-    drift = {name: whole.inner_drift[name] for name in whole.inner_drift} if whole.declares else None
+    drift = whole.whole_drift() if whole.declares else None
     tally = asdict(writer.tally)
     about = {"properties": properties, "timestamps": timestamps, "repaired": repaired}
     return {**tally, "drift": drift, "elements": whole.inner, **about}

@@ -14,8 +14,8 @@ def seconds(text: str | None) -> float | None:
     """Return the duration, or None for anything but a finite number of zero or more."""
     if text is None or _NUMBER.fullmatch(text) is None:
         return None
-    value = float(text.replace(",", ""))
-    return value if math.isfinite(value) else None
+    value = float(text.replace(",", "") if "," in text else text)
+    return value if value < math.inf else None
 
 
 def count(text: str | None) -> int | None:

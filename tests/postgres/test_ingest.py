@@ -76,7 +76,9 @@ def put_cases(files: ArtifactStore, statuses: list[str], head: tuple[str, ...] =
     for number, status in enumerate(statuses, start=1):
         name = f"test_{number}[ü\0]" if number == 2 else f"test_{number}"
         line, seconds = ("", "") if number == 1 else (number, f"{number / 100:.9g}")
-        write((number, "pytest", "tests.test_app", name, "tests/test_app.py", line, status, seconds, "why", "a\nb"))
+        write(
+            (number, "pytest", "tests.test_app", name, "tests/test_app.py", line, status, seconds, "why", "a\nb", 1, "")
+        )
     return files.put_bytes(buffer.getvalue().encode(), "cases.csv", "text/csv")
 
 

@@ -131,6 +131,8 @@ def _parse(job: Job, runner: Runner, taken: Sequence[Taken], trace: Trace) -> di
         names={str(one.copy): one.name for one in taken},
         merge_repeats=runner.name == "pytest",
         repair=job.request.config.repair,
+        format=job.request.config.format if runner.name == "command" else "junit",
+        root=str(job.tree),
         xpassed=list(trace.xpassed),
         left_out=dict(Counter(trace.reruns) + Counter(trace.skipped_files if job.request.cell.shard > 1 else ())),
     )
@@ -141,6 +143,7 @@ def _warn(told: dict[str, Any], log: LineSink) -> None:
     warnings = {
         "DURATION_INVALID": (told["invalid_durations"], "durations could not be read; their tests count all the same"),
         "REPORT_REPAIRED": (told["repaired"], "characters that no XML may hold were replaced (test.repair)"),
+        "REPORT_NOTES_CUT": (told["notes_cut"], "cases lost their output and properties: there was too much in all"),
         "REPORT_CASES_CUT": (sum(told["counts"].values()) - told["written"], "cases are counted and have no row"),
     }
     for code, (count, text) in warnings.items():
@@ -169,6 +172,7 @@ def _fields(told: dict[str, Any], runner: Runner, trace: Trace) -> dict[str, Any
         "passed_on_retry": tuple(sorted(set(reruns)))[:50],
         "invalid_durations": told["invalid_durations"],
         "repaired": told["repaired"],
+        "properties": told["properties"],
         "case_seconds": told["case_seconds"],
         "report_timestamp": _timestamp(told["timestamps"]),
     }

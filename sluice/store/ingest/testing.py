@@ -13,9 +13,10 @@ from sluice.errors import ContractRejectedError
 from sluice.records.common import ArtifactRef
 from sluice.records.testing import TestExecution, TestRecord
 from sluice.results.cases import COLUMNS as CASE_COLUMNS
-from sluice.results.cases import case_id
 from sluice.results.coverage_rows import COLUMNS as COVERAGE_COLUMNS
+from sluice.results.identity import key_of_test, stored_id
 from sluice.results.problems import MAX_CASES
+from sluice.store.ingest import known_tests
 from sluice.store.ingest.place import Place
 from sluice.store.tables import testing as tables
 
@@ -31,6 +32,9 @@ RESULT_COLUMNS = (
     "duration",
     "message",
     "detail",
+    "test_key",
+    "occurrence",
+    "notes",
 )
 
 
@@ -81,6 +85,7 @@ def _row(place: Place, execution: TestExecution, execution_id: str, ordinal: int
         "shards": cell.shards,
         "variables": dict(cell.env),
         "environment": dict(execution.environment),
+        "properties": dict(execution.properties),
         "command": list(execution.command),
         "status": status_of(execution),
         "exit_code": execution.exit_code,
@@ -113,13 +118,13 @@ def _counts(execution: TestExecution) -> dict[str, Any]:
 
 
 def _copy_cases(place: Place, execution: TestExecution, cases: ArtifactRef, execution_id: str) -> None:
-    started = execution.started_at.isoformat()
+    started, project = execution.started_at.isoformat(), place.project_id
     rows = (
         (
             execution_id,
             ordinal,
             started,
-            case_id(classname, name),
+            stored_id(classname, name),
             suite,
             file or None,
             line or None,
@@ -127,8 +132,11 @@ def _copy_cases(place: Place, execution: TestExecution, cases: ArtifactRef, exec
             seconds or None,
             message,
             detail,
+            key_of_test(project, suite, file, classname, name, occurrence),
+            occurrence,
+            notes or None,
         )
-        for ordinal, suite, classname, name, file, line, status, seconds, message, detail in _read(
+        for ordinal, suite, classname, name, file, line, status, seconds, message, detail, occurrence, notes in _read(
             place, cases, CASE_COLUMNS
         )
     )
@@ -137,6 +145,7 @@ def _copy_cases(place: Place, execution: TestExecution, cases: ArtifactRef, exec
         raise RowsMissingError(
             f"{cases.name} does not hold the cases of the report", found=f"{loaded} rows", allowed=str(execution.total)
         )
+    known_tests.keep(place, execution_id, execution.started_at, lambda: _read(place, cases, CASE_COLUMNS))
 
 
 def _read(place: Place, ref: ArtifactRef, columns: tuple[str, ...]) -> Iterator[list[str]]:

@@ -9,7 +9,7 @@ from sluice.store.tables.logs import TestLog
 from sluice.store.tables.releases import Artifact, Finding, Package, Release, ScannerRun
 from sluice.store.tables.runs import PipelineRun, Project, StageArtifact, StageKey, StageRun, ToolUse
 from sluice.store.tables.source import ChangedFile, Commit
-from sluice.store.tables.testing import CoverageFile, TestExecution, TestResult
+from sluice.store.tables.testing import CoverageFile, Test, TestExecution, TestResult
 
 __all__ = [
     "Artifact",
@@ -41,6 +41,7 @@ __all__ = [
     "StageArtifact",
     "StageKey",
     "StageRun",
+    "Test",
     "TestExecution",
     "TestLog",
     "TestResult",

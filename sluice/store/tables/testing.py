@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped
@@ -60,6 +60,7 @@ class TestExecution(Base):
     shards: Mapped[int] = column("In how many parts the cell was split.", server_default="1")
     variables: Mapped[Json] = column("Environment variables of the cell.", server_default=text("'{}'"))
     environment: Mapped[Json] = column("What it ran on: python, platform, lock digest.", server_default=text("'{}'"))
+    properties: Mapped[Json] = column("Properties that the report's suites declare.", server_default=text("'{}'"))
     command: Mapped[Texts] = column("The command as it was run.")
     status: Mapped[str] = column("passed, failed, empty, broken (report), timed_out or killed.")
     exit_code: Mapped[int] = column("Exit code of the command; 128 + n when signal n ended it.")
@@ -96,6 +97,8 @@ class TestResult(Base):
         one_of("status", CASE_STATUSES),
         *sane("duration"),
         *count("line"),
+        CheckConstraint("occurrence > 0", name="occurrence"),
+        CheckConstraint("jsonb_typeof(notes) = 'object'", name="notes"),
         Index("ix_test_results_test_id", "test_id", "start_time"),
         {"comment": "Cases of test executions, by month.", "postgresql_partition_by": "RANGE (start_time)"},
     )
@@ -111,6 +114,39 @@ class TestResult(Base):
     duration: Mapped[float | None] = column("Seconds; empty when the report's value was no duration.")
     message: Mapped[str] = column("Why it is not green, in short.", server_default="")
     detail: Mapped[str] = column("Traceback or output.", server_default="")
+    test_key: Mapped[UuidText | None] = column("The test (tests.key), the same in every run.")
+    occurrence: Mapped[int] = column("1; of cases with one name in one report the second is 2.", server_default="1")
+    notes: Mapped[Json | None] = column(
+        "Attempts, properties, attachments, tags, stdout and stderr, where it has some."
+    )
+
+
+class Test(Base):
+    """A test as it is known over all runs. A file or class that was renamed is another test: nothing is merged."""
+
+    __test__ = False
+    __tablename__ = "tests"
+    __table_args__ = (
+        CheckConstraint("occurrence > 0", name="occurrence"),
+        CheckConstraint("last_seen_on >= (first_seen_at AT TIME ZONE 'UTC')::date", name="last_seen"),
+        Index("ix_tests_project_id_test_id", "project_id", "test_id"),
+        {"comment": "Tests with the first run that ran them and the day on which they last ran."},
+    )
+
+    key: Mapped[UuidText] = column(
+        "Digest of project, suite, file, class, name with parameters, and occurrence.", primary_key=True
+    )
+    project_id: Mapped[int] = column("Project.", ForeignKey("projects.id"))
+    test_id: Mapped[str] = column("Class and name, as `classname::name`.")
+    suite: Mapped[str] = column("Suite in the report.", server_default="")
+    file: Mapped[str | None] = column("File that the report names.")
+    classname: Mapped[str] = column("Class, module or package.", server_default="")
+    name: Mapped[str] = column("Name without its parameters.")
+    parameters: Mapped[str] = column("Parameters, as in `name[1-a]` or `Name(1,2)`.", server_default="")
+    occurrence: Mapped[int] = column("1; of tests that are called the same the second is 2.", server_default="1")
+    first_seen_run_id: Mapped[UuidText] = column("Run that ran it first.")
+    first_seen_at: Mapped[datetime] = column("Start of that run's execution.")
+    last_seen_on: Mapped[date] = column("Day (UTC) on which it was last run; v_known_tests has the run.")
 
 
 class CoverageFile(Base):

@@ -85,6 +85,8 @@ def test_a_report_of_pytest(read: Reading) -> None:
         "duration_seconds": "0.1",
         "message": "assert 1 == 2",
         "detail": "E  assert 1 == 2\n--- stdout ---\nhello",
+        "occurrence": "1",
+        "notes": '{"stdout": "hello"}',
     }
     assert [row["status"] for row in read.rows] == ["passed", "failed", "xfailed", "skipped", "failed", "error"]
     assert [failure["id"] for failure in tally.failures] == [
