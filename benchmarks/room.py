@@ -35,7 +35,7 @@ class Typed:
 
 def sluice(*words: str | Path, accept: tuple[int, ...] = (0,)) -> Typed:
     """Run `sluice WORDS` as a process of its own and wait for its end."""
-    argv = [sys.executable, "-m", "sluice.cli.main", *words]
+    argv = [sys.executable, "-m", "sluice.cli.entry", *words]
     began = datetime.now(UTC)
     done = command.run(argv, cwd=CODE, accept=accept, timeout=600)
     return Typed(began, datetime.now(UTC), done)

@@ -52,6 +52,8 @@ def root(
 
 def mount(words: list[str]) -> None:
     """Mount the command that `words` begin with, and its group; all commands when they begin with none."""
+    if words == ["--version"]:
+        return
     asked = [group for group, names in GROUPS.items() if words and words[0] in names]
     for group in asked or GROUPS:
         import_module(f"sluice.cli.{group}").register(app)

@@ -55,21 +55,19 @@ def run(
         requested_by=getpass.getuser(),
         run_id=str(uuid4()),
     )
-    return start_and_follow(request, wait=wait)
+    return start_and_follow(request, wait=wait, meanwhile=lambda: _warn_uncommitted(place))
 
 
 def _place(repository: str) -> str:
-    """Return the top of the repository that a path lies in, having warned of what is not committed; or the URL."""
+    """Return the top of the repository that a path lies in; or the URL."""
     if git.is_url(repository):
         git.check_url(repository)
         return repository
-    top = git.top_level(Path(repository))
-    _warn_uncommitted(top)
-    return str(top)
+    return str(git.top_level(Path(repository)))
 
 
-def _warn_uncommitted(path: Path) -> None:
-    changed = git.uncommitted(str(path))
+def _warn_uncommitted(place: str) -> None:
+    changed = 0 if git.is_url(place) else git.uncommitted(place)
     if changed:
         files = "file is" if changed == 1 else "files are"
         err.print(f"[yellow]note:[/] {changed} uncommitted {files} not part of this run; commit first to include them.")

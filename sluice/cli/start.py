@@ -5,7 +5,7 @@ SQLAlchemy is imported once the run was asked for: that takes a third of a secon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,19 @@ from sluice.tools.prefect_api import PrefectApi
 PIPELINE, ROLLBACK = "pipeline/sluice", "rollback/sluice"
 
 
-def start_and_follow(request: PipelineRequest, *, wait: bool = True) -> int:
-    """Ask Prefect for a pipeline run, follow it, show its end; return the exit code."""
+def _nothing() -> None:
+    """Do nothing meanwhile."""
+
+
+def start_and_follow(request: PipelineRequest, *, wait: bool = True, meanwhile: Callable[[], None] = _nothing) -> int:
+    """Ask Prefect for a pipeline run, follow it, show its end; return the exit code.
+
+    What `meanwhile` does costs no time: the run is on its way.
+    """
     name = f"{Path(request.repository).name.removesuffix('.git')} {request.ref}"
-    return start(PIPELINE, name, {"request": request.model_dump(mode="json")}, request.row(), request.run_id, wait)
+    return start(
+        PIPELINE, name, {"request": request.model_dump(mode="json")}, request.row(), request.run_id, wait, meanwhile
+    )
 
 
 def start(
@@ -35,6 +44,7 @@ def start(
     row: Mapping[str, Any],
     run_id: str | None,
     wait: bool,
+    meanwhile: Callable[[], None] = _nothing,
 ) -> int:
     """Ask for a run of `deployment`; with `wait`, follow it to its end and return its exit code.
 
@@ -45,6 +55,7 @@ def start(
     addresses = ensure_up(Settings(), lambda line: err.print(escape(line), style="dim"))
     api = PrefectApi(addresses)
     flow_run_id = _ordered(api, deployment, name, parameters, row, run_id)
+    meanwhile()
     if not wait:
         out.print(f"run {run_id[:8]} · {api.flow_run_url(flow_run_id)}")
         return int(Exit.GREEN)

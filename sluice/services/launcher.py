@@ -11,10 +11,11 @@ import socket
 import sys
 import time
 
+STAND_ALONE = 125  # exit code of a child that may not do in a fork what is needed; it has done nothing yet
 GRACE = 40.0  # seconds that an orphaned child has to end before it is killed
 
 
-def main(path: str, words: list[str]) -> int:
+def main(path: str, words: list[str]) -> int | None:
     """Ask for `words` (module and arguments) to be run; return the exit code."""
     log_aside()
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -22,11 +23,19 @@ def main(path: str, words: list[str]) -> int:
         connection.connect(path)
     except OSError:
         become_python(words)
+    request(connection, words)
+    status = follow(connection)
+    if status is None:
+        become_python(words)
+    return status
+
+
+def request(connection: socket.socket, words: list[str], **more: object) -> None:
+    """Ask for `words` to be run here and now, on our standard streams. OSError: one of these is closed."""
     cwd = os.getcwd()  # noqa: PTH109 - pathlib is an import too many here
-    request = json.dumps({"words": words, "cwd": cwd, "env": dict(os.environ)}).encode()
-    socket.send_fds(connection, [len(request).to_bytes(8, "big")], [0, 1, 2])
-    connection.sendall(request)
-    return follow(connection, words)
+    body = json.dumps({"words": words, "cwd": cwd, "env": dict(os.environ), **more}).encode()
+    socket.send_fds(connection, [len(body).to_bytes(8, "big")], [0, 1, 2])
+    connection.sendall(body)
 
 
 def log_aside() -> None:
@@ -42,17 +51,19 @@ def log_aside() -> None:
         os.close(file)
 
 
-def follow(connection: socket.socket, words: list[str]) -> int:
-    """Hand signals on until the child has ended; the first one counts, as with a process of one's own."""
+def follow(connection: socket.socket, *, every: bool = False) -> int | None:
+    """Hand signals on until the child has ended; return its exit code, or None when none was forked.
+
+    The first signal counts, as with a process of one's own that cleans up; with `every`, each is handed on.
+    """
     asked: list[int] = []
 
     def hand_on(number: int, _frame: object) -> None:
-        if not asked:
+        if every or not asked:
             asked.append(number)
             connection.sendall(bytes([number]))
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, hand_on)
+    before = {number: signal.signal(number, hand_on) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     pid = 0
     with connection.makefile("rb") as answers:
         for line in answers:
@@ -60,9 +71,11 @@ def follow(connection: socket.socket, words: list[str]) -> int:
             pid = answer.get("pid", pid)
             if "exit" in answer:
                 return end_as(int(answer["exit"]))
-    if not pid:  # the warm process went away before it forked: nothing has run yet
-        become_python(words)
-    return outlive(pid)
+    if pid:
+        return outlive(pid)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    return None
 
 
 def end_as(code: int) -> int:

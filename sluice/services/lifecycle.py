@@ -12,6 +12,7 @@ import filelock
 from sluice.errors import InfrastructureError, SluiceError
 from sluice.services import code, sockets, supervisord, warm_client
 from sluice.services.addresses import Addresses, load
+from sluice.services.launcher import STAND_ALONE
 from sluice.services.leftovers import end_leftovers
 from sluice.services.programs import NAMES, POSTGRES, PREFECT
 from sluice.services.startup import Startup
@@ -21,6 +22,7 @@ from sluice.tools.prefect_api import PrefectApi
 Report = Callable[[str], None]
 
 LOCK_SECONDS = 180.0
+may_start = True  # a fork of the warm process may not: services that it started would be its children, and end with it
 
 
 def up(settings: Settings, report: Report) -> Addresses:
@@ -42,8 +44,14 @@ def up(settings: Settings, report: Report) -> Addresses:
 
 
 def ensure_up(settings: Settings, report: Report) -> Addresses:
-    """Return the addresses at once when everything is up and runs today's code; else do what :func:`up` does."""
-    return _current(settings) or up(settings, report)
+    """Return the addresses at once when everything is up and runs today's code; else do what :func:`up` does.
+
+    Where services may not be started this ends the process, and whoever forked it starts over in one of its own.
+    """
+    current = _current(settings)
+    if current is None and not may_start:
+        raise SystemExit(STAND_ALONE)
+    return current or up(settings, report)
 
 
 def down(settings: Settings, report: Report, *, purge: bool = False) -> None:

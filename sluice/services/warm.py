@@ -84,6 +84,11 @@ class Warm:
         except (OSError, ValueError, EOFError):
             connection.close()
             return
+        if request.get("code", self.loaded) != self.loaded:
+            connection.close()  # whoever asks has other code than we
+            for stream in streams:
+                os.close(stream)
+            return
         if "words" not in request:
             with contextlib.suppress(OSError):  # whoever asked has lost patience
                 connection.sendall(json.dumps(self._state()).encode() + b"\n")
@@ -104,7 +109,7 @@ class Warm:
         if pid == 0:
             self._forget_all(connection)
             become(request, streams, parent, self.path)
-        child = Child(pid=pid, connection=connection)
+        child = Child(pid=pid, connection=connection, interactive=bool(request.get("interactive")))
         self.children[pid] = child
         connection.setblocking(False)
         self.selector.register(connection, selectors.EVENT_READ, child)
@@ -134,7 +139,7 @@ class Warm:
             child.end(signal.SIGTERM)
             return
         for number in heard:
-            child.end(signal.Signals(number))
+            child.hear(signal.Signals(number))
 
     def _reap(self) -> None:
         while True:

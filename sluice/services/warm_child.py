@@ -24,7 +24,8 @@ def become(request: dict[str, Any], streams: Sequence[int], parent: int, path: P
     """Run the requested module as `__main__` and end with its exit code.
 
     Args:
-        request: `words` (module and arguments), `cwd`, `env` (the whole environment).
+        request: `words` (module and arguments), `cwd`, `env` (the whole environment), `interactive` (a person's
+            command: it stands in for the script `sluice`, which does not import from the folder it is called in).
         streams: descriptors for standard input, output and errors.
         parent: process id of the warm process.
         path: its socket; the environment gets it as the mark of everything that the module starts.
@@ -82,7 +83,8 @@ def _take_environment(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["env"])
     time.tzset()
-    sys.path.insert(0, request["cwd"])  # as `python -m` does
+    if not request.get("interactive"):
+        sys.path.insert(0, request["cwd"])  # as `python -m` does
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()  # the standard library's generator does this itself after a fork
     if "prefect.context" in sys.modules:

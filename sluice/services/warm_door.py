@@ -50,7 +50,8 @@ def hand_over(listener: socket.socket, children: Mapping[int, Child]) -> str:
     for end in [listener, *filter(None, connections.values())]:
         os.set_inheritable(end.fileno(), True)
     numbers = {pid: end.fileno() if end else -1 for pid, end in connections.items()}
-    return json.dumps({"listener": listener.fileno(), "children": numbers})
+    persons = [pid for pid, child in children.items() if child.interactive]
+    return json.dumps({"listener": listener.fileno(), "children": numbers, "interactive": persons})
 
 
 def take_over() -> tuple[socket.socket, dict[int, Child]] | None:
@@ -59,7 +60,10 @@ def take_over() -> tuple[socket.socket, dict[int, Child]] | None:
     if handed is None:
         return None
     state = json.loads(handed)
-    children = {int(pid): Child(int(pid), _inherited(number)) for pid, number in state["children"].items()}
+    children = {
+        int(pid): Child(int(pid), _inherited(number), int(pid) in state.get("interactive", ()))
+        for pid, number in state["children"].items()
+    }
     return _inherited(state["listener"]), children  # type: ignore[return-value]
 
 

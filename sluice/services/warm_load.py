@@ -25,7 +25,17 @@ PRELOADED = (
     "psycopg",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sluice.services.reconcile",
+    "sluice.services.lifecycle",
     "sluice.store.journal",
+    "sluice.store.read",
+    "sluice.tools.git",
+    # What the command line needs; not its own modules, whose consoles look at the terminal when they are imported.
+    "typer",
+    "rich.console",
+    "rich.live",
+    "rich.spinner",
+    "rich.table",
+    "httpx",
     "flows.pipeline",
     "flows.rollback",
 )
@@ -38,6 +48,7 @@ def preload() -> None:
     """
     for name in PRELOADED:
         _load(name, partial(importlib.import_module, name))
+    _load("the tables", lambda: importlib.import_module("sqlalchemy.orm").configure_mappers())
     _load("the contracts' suites", lambda: importlib.import_module("data_checks").preload())
     sys.stderr.flush()
 

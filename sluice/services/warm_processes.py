@@ -23,10 +23,14 @@ ROUNDS = 20  # of ending left-overs: each round may bring their children to us
 
 @dataclass
 class Child:
-    """One forked child; `connection` leads to its launcher, and is None once that is gone."""
+    """One forked child; `connection` leads to its launcher, and is None once that is gone.
+
+    An `interactive` one is a person's program: every signal is for itself to answer.
+    """
 
     pid: int
     connection: socket.socket | None
+    interactive: bool = False
     told_at: float | None = field(default=None)
 
     def tell(self, answer: dict[str, int]) -> None:
@@ -41,6 +45,14 @@ class Child:
             self.told_at = time.monotonic()
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+    def hear(self, number: signal.Signals) -> None:
+        """Hand on a signal from the launcher."""
+        if not self.interactive:
+            self.end(number)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def kill(self) -> None:
         """KILL the child, which leads its own session, with its process group."""

@@ -112,7 +112,7 @@ class CommandLine:
         }
         before = frozenset(self.run_ids())
         process = subprocess.Popen(
-            [sys.executable, "-m", "sluice.cli.main", *map(str, words)],
+            [sys.executable, "-m", "sluice.cli.entry", *map(str, words)],
             cwd=folder or self.folder,
             env=environment,
             text=True,
