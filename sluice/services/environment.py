@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
+
+import certifi
 
 from sluice.services import code
 from sluice.services.addresses import Addresses
-from sluice.services.credentials import Credentials
-from sluice.settings import Settings
+from sluice.services.credentials import Credentials, write_private
+from sluice.settings import Home, Settings
+
+BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 # Of the shell that typed `sluice up`, and no business of services. PYTHON*: an inherited "write no bytecode" doubles
 # the start time of every Python. PREFECT*: would turn our clients to another server.
@@ -40,11 +45,26 @@ def prefect_env(addresses: Addresses, settings: Settings) -> dict[str, str]:
         "SLUICE_WORK_POOL": settings.work_pool,
         "SLUICE_CODE": str(code.root()),
     }
+    if addresses.prefect_api_url.startswith("http:"):
+        env["PREFECT_API_SSL_CERT_FILE"] = str(one_certificate(home))
     if addresses.prefect_auth:
         env["PREFECT_API_AUTH_STRING"] = addresses.prefect_auth
     if addresses.postgres_port is None:
         env["SLUICE_DATABASE_URL"] = addresses.database_url
     return env
+
+
+def one_certificate(home: Home) -> Path:
+    """Return a file with one of the usual certificates.
+
+    Each client of Prefect reads the whole bundle before it asks, 20 ms and more; over plain http nobody looks at one.
+    """
+    path = home.prefect / "one-certificate.pem"
+    if not path.exists():
+        bundle = Path(certifi.where()).read_text(encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_private(path, bundle[bundle.index(BEGIN) : bundle.index(END) + len(END)] + "\n")
+    return path
 
 
 def shell_env(addresses: Addresses, settings: Settings) -> dict[str, str]:

@@ -57,7 +57,8 @@ class PrefectApi:
         self.ui = addresses.prefect_ui_url
         user, _, password = (addresses.prefect_auth or "").partition(":")
         auth = (user, password) if addresses.prefect_auth else None
-        self._client = httpx.Client(auth=auth, timeout=TIMEOUT, trust_env=False)
+        verify = not self.url.startswith("http:")  # reading the certificates takes longer than asking
+        self._client = httpx.Client(auth=auth, timeout=TIMEOUT, trust_env=False, verify=verify)
         weakref.finalize(self, self._client.close)
         self._token: dict[str, str] | None = None
 

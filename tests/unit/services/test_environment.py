@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,9 @@ def test_clients_never_start_a_server_of_their_own(settings: Settings) -> None:
 def test_the_warm_process_has_one_thread(settings: Settings) -> None:
     env = environment.warm_env(choose(settings), settings)
     assert {env[name] for name in env if name.endswith("_NUM_THREADS")} == {"1"}
+
+
+def test_clients_over_plain_http_read_one_certificate(settings: Settings) -> None:
+    path = Path(environment.prefect_env(choose(settings), settings)["PREFECT_API_SSL_CERT_FILE"])
+    context = ssl.create_default_context(cafile=str(path))
+    assert context.cert_store_stats()["x509"] == 1
