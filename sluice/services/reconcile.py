@@ -44,6 +44,7 @@ def reconcile(settings: Settings, pending_seconds: float = PENDING_SECONDS) -> t
     _sweep(settings)
     _crash_never_begun(api, pending_seconds)
     _clean_daily(settings)
+    _keep_months(settings)
     return tuple(run.run_id for run in lost)
 
 
@@ -93,6 +94,17 @@ def _clean_daily(settings: Settings) -> None:
     if told:
         sys.stderr.write(f"cleaned: {told}; {sum(part.size for part in freed) >> 20} MiB\n")
     last.touch()
+
+
+def _keep_months(settings: Settings) -> None:
+    """Make the months ahead and drop the old ones: a look at the catalogue when there is nothing to do."""
+    from sluice.database import database
+    from sluice.store.months import drop_old_months, make_months
+
+    engine = database()
+    make_months(engine)
+    with contextlib.suppress(TransientError):  # a long question holds a month: the next round tries again
+        drop_old_months(engine, settings.keep_days, "sluice")
 
 
 def end_processes_of(run_id: str) -> int:

@@ -18,8 +18,9 @@ Made by `python -m sluice.store.document`; a test holds it equal to the schema. 
 seconds, sizes bytes. Read through the views: tables change with the schema, the columns of a view stay. The role
 `sluice_reader` may read everything and write nothing: `GRANT sluice_reader TO somebody`.
 
-`sluice up` brings the schema up to date. `test_results`, `test_logs` and `findings` are split by month, so that
-old months can be dropped whole.
+`sluice up` brings the schema up to date. The big tables are split by month. The months to come are made by `sluice up`,
+by the services and by a run that finds one missing; `SLUICE_KEEP_DAYS` (default 400) days after its end a month is
+dropped whole, by the services or at once by `sluice clean`. Runs, executions, coverage and roll-ups stay.
 """
 RELATIONS = """
 SELECT c.oid, c.relname AS name, obj_description(c.oid, 'pg_class') AS comment, pg_get_partkeydef(c.oid) AS split_by

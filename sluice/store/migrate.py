@@ -22,7 +22,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_KEY = 0x51_01_CE  # any number that nothing else in this database locks
 LOCK_LIMIT = "5s"
 MONTHS_AHEAD = 12
-PARTITION = re.compile(r"(test_results|test_logs|findings)_(\d{4}_\d{2}|default)")
+PARTITION = re.compile(r"[a-z_]+_(\d{4}_\d{2}|default)")
 
 
 class SchemaOlderError(InfrastructureError):

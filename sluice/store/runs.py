@@ -16,6 +16,7 @@ from sluice.store.audit import record_event
 from sluice.store.endings import OPEN, end_run, lease_over, open_run_row
 from sluice.store.engine import retry_database
 from sluice.store.leases import LeaseLostError, clock, lease_end
+from sluice.store.months import make_months
 from sluice.store.projects import project_id
 from sluice.store.stages import Accepted, StageRuns, open_stage
 from sluice.store.tables.runs import PipelineRun, Project
@@ -114,6 +115,7 @@ class RunStore(StageRuns):
             fence = connection.scalar(taken)
             if fence is None:
                 raise _refusal(connection, run_id)
+        make_months(self.engine)
         return int(fence)
 
     @retry_database
