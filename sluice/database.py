@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from sluice.services.addresses import load
 from sluice.settings import Settings
 from sluice.store.engine import engine_for
+from sluice.store.guard import guarded
 
 
 @lru_cache(maxsize=1)
@@ -18,6 +19,7 @@ def database() -> Engine:
     Never call it in a process that forks (the warm process): a connection must not be shared.
 
     Raises:
-        InfrastructureError: `SERVICES_DOWN` when the services were never started.
+        InfrastructureError: `SERVICES_DOWN` when the services were never started; at its first use `SCHEMA_OLDER` or
+            `SCHEMA_NEWER` when the database is not of this Sluice's schema.
     """
-    return engine_for(load(Settings()).database_url)
+    return guarded(engine_for(load(Settings()).database_url))

@@ -126,6 +126,9 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, description="Outside Postgres for Sluice's tables (postgresql://…); default: embedded."
     )
+    reader_url: SecretStr | None = Field(
+        default=None, description="Login of `sluice sql` in an outside Postgres, granted sluice_reader."
+    )
     prefect_api_url: str | None = Field(
         default=None,
         validation_alias="PREFECT_API_URL",

@@ -13,6 +13,7 @@ from sluice.settings import Home
 
 POSTGRES_PASSWORD = "postgres-password"  # noqa: S105 - the name of the file
 PREFECT_PASSWORD = "prefect-password"  # noqa: S105 - the name of the file
+READER_PASSWORD = "reader-password"  # noqa: S105 - the name of the file
 PREFECT_KEY = "prefect-encryption-key"
 PREFECT_USER = "sluice"
 
@@ -46,6 +47,17 @@ def read(home: Home) -> Credentials | None:
     if not all(file.exists() for file in files):
         return None
     return Credentials(*(file.read_text(encoding="ascii") for file in files))
+
+
+def make_reader_password(home: Home) -> str:
+    """Return the password of the role that only reads, generated at the first call."""
+    return _secret(home.secrets / READER_PASSWORD, _token)
+
+
+def reader_password(home: Home) -> str | None:
+    """Return the password of the role that only reads; None before its first `sluice up`."""
+    path = home.secrets / READER_PASSWORD
+    return path.read_text(encoding="ascii") if path.exists() else None
 
 
 def write_private(path: Path, text: str) -> None:

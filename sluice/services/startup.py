@@ -13,6 +13,7 @@ from sluice.services import code, credentials, postgres, registration, sockets, 
 from sluice.services.addresses import Addresses, choose
 from sluice.services.leftovers import end_leftovers
 from sluice.services.programs import CADDY, NAMES, POSTGRES, PREFECT, WARM, WORKER, programs, write_caddy_config
+from sluice.services.reader import let_reader_in
 from sluice.settings import Settings
 from sluice.tools.prefect_api import PrefectApi
 from sluice.tools.supervisor import ProcessInfo, Supervisor
@@ -123,6 +124,8 @@ class Startup:
     def _migrate(self) -> None:
         if find_spec("sluice.store.migrate") is not None:
             import_module("sluice.store.migrate").upgrade(self.addresses.database_url)
+        if POSTGRES in self.programs:
+            let_reader_in(self.addresses.database_url, credentials.make_reader_password(self.home))
 
     def _prefect(self) -> None:
         self._wait(PREFECT, self.api.healthy)

@@ -16,7 +16,8 @@ HEAD = """# Tables and views
 
 Made by `python -m sluice.store.document`; a test holds it equal to the schema. Times are `timestamptz`, durations
 seconds, sizes bytes. Read through the views: tables change with the schema, the columns of a view stay. The role
-`sluice_reader` may read everything and write nothing: `GRANT sluice_reader TO somebody`.
+`sluice_reader` may read everything and write nothing, and ends a statement after 60 s; `sluice sql` logs in as it. In
+an outside Postgres: `CREATE ROLE ada LOGIN PASSWORD '…' IN ROLE sluice_reader`; SLUICE_READER_URL names that login.
 
 `sluice up` brings the schema up to date. The big tables are split by month. The months to come are made by `sluice up`,
 by the services and by a run that finds one missing; `SLUICE_KEEP_DAYS` (default 400) days after its end a month is

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ class SchemaNewerError(InfrastructureError):
     next_step = "Update Sluice on this machine, or name another database in SLUICE_DATABASE_URL."
 
 
+@lru_cache(maxsize=1)
 def versions() -> tuple[str, ...]:
     """Return the schema versions that this Sluice knows, oldest first."""
     return tuple(sorted(path.stem.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")))
@@ -87,7 +89,11 @@ def check_version(engine: Engine) -> str:
         DatabaseUnavailableError: Postgres is away.
     """
     with reading(engine) as connection:
-        found = found_version(connection)
+        return refuse_other(found_version(connection))
+
+
+def refuse_other(found: str | None) -> str:
+    """Return the version when it is the one that this Sluice works with; raise as :func:`check_version` does."""
     if found == head():
         return found
     if found is None or found in versions():

@@ -15,6 +15,7 @@ from sluice.states import RunState, StageName
 from sluice.store.audit import record_event
 from sluice.store.endings import OPEN, end_run, lease_over, open_run_row
 from sluice.store.engine import retry_database
+from sluice.store.guard import refuse_migrated
 from sluice.store.leases import LeaseLostError, clock, lease_end
 from sluice.store.months import make_months
 from sluice.store.projects import project_id
@@ -111,6 +112,7 @@ class RunStore(StageRuns):
             ),
         }
         with self.engine.begin() as connection:
+            refuse_migrated(connection)
             taken = open_run_row(run_id).where(free).values(values).returning(PipelineRun.fence)
             fence = connection.scalar(taken)
             if fence is None:

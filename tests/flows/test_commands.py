@@ -97,10 +97,16 @@ def test_sql_reads_and_only_reads(sluice: CommandLine, clerk: Clerk) -> None:
         "insert into projects(name) values ('x')",
         "drop table findings",
         "set role sluice; delete from projects",
+        "set default_transaction_read_only = off; reset role; delete from projects",
+        "set default_transaction_read_only = off; set session authorization default; delete from projects",
+        "create temp table t (x int)",
     ):
         assert sluice("sql", statement).ended(2).error.startswith("SQL_REFUSED: ")
     assert sluice.one("SELECT count(*) FROM projects WHERE name = :name", name=clerk.name) == 1
     assert "syntax error" in sluice("sql", "select * frm x").ended(2).error
+    who = "select session_user::text as who, current_setting('statement_timeout') as wait"
+    assert json.loads(sluice("sql", "--json", who).ended(0).out) == [{"who": "sluice_reader", "wait": "1min"}]
+    assert sluice("sql", "--csv", who).ended(0).out == "who,wait\nsluice_reader,1min\n"
 
 
 def test_plan_prints_what_would_run_and_runs_nothing(sluice: CommandLine, clerk: Clerk) -> None:
