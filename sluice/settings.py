@@ -145,6 +145,7 @@ class Settings(BaseSettings):
     trivy_db_max_age_days: float = Field(default=7.0, gt=0, description="Older vulnerability data is stale (S01).")
     clean_after_days: float = Field(
         default=30.0, ge=0, description="What nobody used for so long is removed once a day; 0: never."
+    )
     keep_days: int = Field(
         default=400, ge=31, description="Days after which months of test results, logs and findings are dropped."
     )

@@ -20,7 +20,10 @@ def register(app: typer.Typer) -> None:
 def clean(
     older_than: str = typer.Option("30d", "--older-than", help="Unused for so long, e.g. 12h or 30d."),
     keep_days: int | None = typer.Option(
-        None, "--keep-days", min=31, help="Days that test results, stored logs and findings are kept; else SLUICE_KEEP_DAYS."
+        None,
+        "--keep-days",
+        min=31,
+        help="Days that test results, stored logs and findings are kept; else SLUICE_KEEP_DAYS.",
     ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Say what would go, and remove nothing."),
 ) -> None:

@@ -22,7 +22,6 @@ GROUPS = {  # module → its commands: only the one that is asked for is importe
     "logs": ("logs",),
     "why": ("why",),
     "sql": ("sql",),
-    "clean": ("clean",),
     "configuration": ("init", "check", "plan", "schema"),
     "services": ("up", "down", "status", "doctor", "env"),
     "clean": ("clean",),

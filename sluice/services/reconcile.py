@@ -20,6 +20,7 @@ from sluice.used import last_used
 if TYPE_CHECKING:
     from sluice.store.runs import ActiveRun
 
+ROLL_UP_SECONDS = 20.0  # of one round; what is left is rolled up by the next
 PENDING_SECONDS = 120.0  # a flow run that was taken by a worker and never began
 DAY = 86400.0
 MARK = "SLUICE_RUN_ID"
@@ -97,13 +98,15 @@ def _clean_daily(settings: Settings) -> None:
 
 
 def _keep_months(settings: Settings) -> None:
-    """Make the months ahead and drop the old ones: a look at the catalogue when there is nothing to do."""
+    """Make the months ahead, roll up new results, drop old months: two short looks when there is nothing to do."""
     from sluice.database import database
     from sluice.store.months import drop_old_months, make_months
+    from sluice.store.rollups import roll_up
 
     engine = database()
     make_months(engine)
     with contextlib.suppress(TransientError):  # a long question holds a month: the next round tries again
+        roll_up(engine, seconds=ROLL_UP_SECONDS)
         drop_old_months(engine, settings.keep_days, "sluice")
 
 

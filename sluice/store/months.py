@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 
 from sluice.store.audit import record_event
 from sluice.store.engine import DatabaseUnavailableError, reading, translated
+from sluice.store.rollups import roll_up
 
 AHEAD = 2  # of these, a run that finds one missing makes all
 LOCK_LIMIT = "2s"
@@ -67,6 +68,8 @@ def drop_old_months(engine: Engine, keep_days: int, actor: str) -> tuple[Month, 
         DatabaseUnavailableError: a long question holds one of them; those before it are dropped.
     """
     dropped = old_months(engine, keep_days)
+    if dropped:
+        roll_up(engine)
     for month in dropped:
         with translated(), engine.begin() as connection:
             _patience(connection)
@@ -79,6 +82,7 @@ def drop_old_months(engine: Engine, keep_days: int, actor: str) -> tuple[Month, 
 def delete_strays(engine: Engine, keep_days: int) -> int:
     """Delete what is older than `keep_days` from the default partitions; return how many rows."""
     deleted = 0
+    roll_up(engine)
     with translated(), engine.begin() as connection:
         before = connection.scalar(CUTOFF, {"days": keep_days})
         for row in connection.execute(STRAYS).mappings().all():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -11,6 +12,7 @@ from sqlalchemy import Engine
 from sluice.store import months
 from sluice.store.engine import DatabaseUnavailableError, engine_for
 from sluice.store.months import delete_strays, drop_old_months, make_months, old_months
+from tests.postgres.command_line import command_line
 from tests.postgres.parts import a_run, execute, one, rows
 
 pytestmark = pytest.mark.postgres
@@ -126,3 +128,23 @@ def test_a_young_month_cannot_be_dropped_by_name(engine: Engine) -> None:
         with pytest.raises(Exception, match=r"not older|no rows"):
             execute(engine, "SELECT sluice_drop_month(:name, now())", name=name)
     assert one(engine, "SELECT count(*) FROM v_months WHERE partition = :name", name=young) == 1
+
+
+def test_clean_says_what_it_dropped(
+    engine: Engine,
+    fresh_database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    old, young = month_of(engine, "test_results", 16), month_of(engine, "test_results", 8)
+    a_case(engine, 29)
+    with command_line(fresh_database_url, tmp_path / "home", monkeypatch, capsys) as sluice:
+        for words in (("--dry-run",), ()):
+            status, out, err = sluice("clean", *words)
+            assert (status, err) == (0, "")
+            assert [line.split()[0] for line in out.splitlines() if line.startswith("test_results")] == [old]
+        assert "1 rows outside of any month" in out
+        assert one(engine, "SELECT to_regclass(:name)", name=old) is None
+        assert young in sluice("clean", "--keep-days", "90")[1]
+        assert sluice("clean", "--keep-days", "7")[0] == 2

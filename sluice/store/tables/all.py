@@ -7,6 +7,7 @@ from sluice.store.tables.evidence import AuditEvent, LineageEdge, QualityCheck, 
 from sluice.store.tables.figures import Baseline, PerformanceMetric, PerformanceRun
 from sluice.store.tables.logs import TestLog
 from sluice.store.tables.releases import Artifact, Finding, Package, Release, ScannerRun
+from sluice.store.tables.rollups import TestWeek
 from sluice.store.tables.runs import PipelineRun, Project, StageArtifact, StageKey, StageRun, ToolUse
 from sluice.store.tables.source import ChangedFile, Commit
 from sluice.store.tables.testing import CoverageFile, Test, TestExecution, TestResult
@@ -45,5 +46,6 @@ __all__ = [
     "TestExecution",
     "TestLog",
     "TestResult",
+    "TestWeek",
     "ToolUse",
 ]

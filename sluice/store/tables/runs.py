@@ -111,6 +111,7 @@ class StageRun(Base):
         *sane("tool_seconds", "boundary_seconds", "rows_seconds"),
         *count("attempts"),
         Index("ix_stage_runs_reused_from", "reused_from"),
+        Index("ix_stage_runs_scanned", text("(record ->> 'subject_digest')"), postgresql_where=text("stage = 'scan'")),
         {"comment": "Stages of runs, each with the record that its boundary judged."},
     )
 

@@ -45,6 +45,7 @@ class TestExecution(Base):
         CheckConstraint("status <> 'passed' OR (failed_tests = 0 AND error_tests = 0)", name="passed_is_green"),
         *(sha256(name) for name in ("report_sha256", "cases_sha256", "log_sha256")),
         Index("ix_test_executions_project_id_start_time", "project_id", "start_time"),
+        Index("ix_test_executions_waiting", "start_time", postgresql_where=text("NOT rolled_up")),
         {"comment": "Test executions: one framework's run in one cell of the matrix."},
     )
 
@@ -86,6 +87,7 @@ class TestExecution(Base):
     report_sha256: Mapped[str | None] = column("The report, in the artifact store.")
     cases_sha256: Mapped[str | None] = column("The cases as CSV, in the artifact store.")
     log_sha256: Mapped[str | None] = column("The log, in the artifact store.")
+    rolled_up: Mapped[bool] = column("Its cases are in test_weeks.", server_default=text("false"))
 
 
 class TestResult(Base):
@@ -100,6 +102,7 @@ class TestResult(Base):
         CheckConstraint("occurrence > 0", name="occurrence"),
         CheckConstraint("jsonb_typeof(notes) = 'object'", name="notes"),
         Index("ix_test_results_test_id", "test_id", "start_time"),
+        Index("ix_test_results_red", "start_time", postgresql_where=text("status IN ('failed', 'error')")),
         {"comment": "Cases of test executions, by month.", "postgresql_partition_by": "RANGE (start_time)"},
     )
 
@@ -157,6 +160,7 @@ class CoverageFile(Base):
         *count("lines_covered", "branches_covered"),
         CheckConstraint("lines_covered <= lines_valid", name="lines_valid"),
         CheckConstraint("branches_covered <= branches_valid", name="branches_valid"),
+        Index("ix_coverage_files_path", "path"),
         {"comment": "Coverage by file and execution."},
     )
 
