@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import re
-
 import typer
 from rich.markup import escape
 
 from sluice.cli.screen import mark, out, seconds
+from sluice.report.words import plain
 from sluice.services.addresses import load
 from sluice.settings import Settings
 from sluice.states import RunState, StageName
 from sluice.store.views import RunView
 
-DIGEST = re.compile(r"\b[0-9a-f]{40,64}\b")
-SHORT_DIGEST = 12
 RUN = typer.Argument("latest", help="Run: `latest`, an id, or its first characters.")
-
-
-def short(words: str) -> str:
-    """Return the words with every digest and commit cut to what people compare."""
-    return DIGEST.sub(lambda found: found[0][:SHORT_DIGEST], words)
+PROJECT = typer.Option(None, "--project", help="The newest run of this project.")
+BRANCH = typer.Option(None, "--branch", help="The newest run of this branch or tag.")
 
 
 def show_head(view: RunView) -> None:
     """Print what the run was about."""
     sign, colour = mark(view.state)
-    commit = (view.commit or "")[:10]
-    out.print(
-        f"[bold {colour}]{sign} {view.state}[/]  {escape(view.project)} {escape(view.ref)} {commit}  run {view.id}"
-    )
+    ref, commit = escape(plain(view.ref)), (view.commit or "")[:10]
+    out.print(f"[bold {colour}]{sign} {view.state}[/]  {escape(view.project)} {ref} {commit}  run {view.id}")
     if view.subject:
-        out.print(f"  {view.subject}", markup=False, style="dim")
+        out.print(f"  {plain(view.subject)}", markup=False, style="dim")
 
 
 def show_end(view: RunView) -> None:
@@ -40,7 +32,7 @@ def show_end(view: RunView) -> None:
     told = any(stage.reason == view.reason for stage in view.stages)  # under its stage
     out.print()
     out.print(f"[bold {colour}]{sign} {view.state}[/] in {seconds(view.seconds)} · exit code {view.exit_code}")
-    for line in () if told else view.reason.splitlines():
+    for line in () if told else plain(view.reason).splitlines():
         out.print(f"  {line}", markup=False, style=colour)
     serving = next((stage.headline for stage in view.stages if stage.stage == StageName.DEPLOY), "")
     if serving and view.state == RunState.PASSED:

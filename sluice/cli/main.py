@@ -19,6 +19,7 @@ from sluice.errors import Exit, SluiceError, UsageError
 GROUPS = {  # module → its commands: only the one that is asked for is imported, all of them for the help
     "runs": ("run", "rollback", "cancel", "runs"),
     "report": ("report",),
+    "lineage": ("lineage",),
     "logs": ("logs",),
     "why": ("why",),
     "sql": ("sql",),

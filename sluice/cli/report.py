@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import typer
 from rich.text import Text
 
-from sluice.cli.ending import RUN, short, show_end, show_head
-from sluice.cli.screen import mark, out, seconds
+from sluice.cli.ending import BRANCH, PROJECT, RUN, show_end, show_head
+from sluice.cli.report_sections import change_lines, finding_lines, sections
+from sluice.cli.screen import err, mark, out, seconds
 from sluice.database import database
-from sluice.states import CheckStatus, Severity
+from sluice.errors import UsageError
+from sluice.report.collect import collect
+from sluice.report.document import Report, plain_data
+from sluice.report.html import render
+from sluice.report.words import plain, short, uncoloured
+from sluice.settings import Settings
+from sluice.states import CheckStatus, Severity, StageName
 from sluice.store.read import Reader
 from sluice.store.views import CheckView, StageView
 
@@ -29,30 +38,86 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    run: str = RUN, checks: bool = typer.Option(False, "--checks", help="Show the checks that passed too.")
+    run: str = RUN,
+    checks: bool = typer.Option(False, "--checks", help="Show the checks that passed too."),
+    html: str | None = typer.Option(None, "--html", help="Write one HTML file instead; `-`: to standard output."),
+    as_json: bool = typer.Option(False, "--json", help="Print it as JSON (docs/report.md)."),
+    project: str | None = PROJECT,
+    branch: str | None = BRANCH,
 ) -> None:
-    """Explain a run: its stages, red tests first, and what each boundary expected and observed."""
-    view = Reader(database()).resolve_run(run)
-    show_head(view)
-    for stage in view.stages:
-        _stage(stage, checks)
-    show_end(view)
+    """Explain a run: its stages, red tests first, what is new, and what each boundary expected and observed.
+
+    Examples: `sluice report` (the newest run) · `sluice report 2ac0 --html run.html` · `sluice report --branch main`.
+    """
+    reader = Reader(database())
+    told = collect(reader, reader.resolve_run(run, project, branch), Settings().home)
+    if html is not None:
+        write_html(told, html)
+    elif as_json:
+        typer.echo(json.dumps(plain_data(told), indent=2))
+    else:
+        _print(told, checks)
 
 
-def _stage(stage: StageView, all_checks: bool) -> None:
+def write_html(told: Report, target: str) -> None:
+    """Write the report's page; nothing half-written is left.
+
+    Raises:
+        UsageError: `REPORT_UNWRITABLE`.
+    """
+    page = render(told)
+    if target == "-":
+        typer.echo(page, nl=False)
+        return
+    path = Path(target)
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"the report cannot be written: {error.strerror}",
+            code="REPORT_UNWRITABLE",
+            where=str(path),
+            next_step="Name a file in a folder that is there, or `-` for standard output.",
+        ) from error
+    err.print(f"written: {path}", markup=False)
+
+
+def _print(told: Report, checks: bool) -> None:
+    show_head(told.run)
+    for stage in told.run.stages:
+        _stage(stage)
+        for line in _more(told, stage):
+            out.print(line)
+        _checks(stage, checks)
+    for line in sections(told):
+        out.print(line)
+    show_end(told.run)
+
+
+def _more(told: Report, stage: StageView) -> Iterator[Text]:
+    """Yield what is known of a stage beside its record's own words."""
+    if stage.stage == StageName.TEST and told.tests:
+        for line in told.tests.log[-DETAIL_LINES:]:
+            yield Text(f"      │ {line}", "dim")
+        if told.tests.change is not None:
+            yield from change_lines(told.tests.change)
+    if stage.stage == StageName.SCAN and told.findings:
+        yield from finding_lines(told.findings)
+
+
+def _stage(stage: StageView) -> None:
     sign, colour = mark(stage.state)
     reused = f" (from run {stage.reused_from_run[:8]})" if stage.reused_from_run else ""
     out.print(f"\n[{colour}]{sign}[/] [bold]{stage.stage}[/] {stage.state}{reused} [dim]{seconds(stage.seconds)}[/]")
     if stage.headline:
-        out.print(f"  {stage.headline}", markup=False)
+        out.print(f"  {plain(stage.headline)}", markup=False)
     if stage.reason and stage.reason != stage.headline:
-        for line in stage.reason.splitlines():
+        for line in plain(stage.reason).splitlines():
             out.print(f"  {line}", markup=False, style="red")
     for failure in stage.failures:
-        out.print(f"  ✘ {failure.id} {failure.cell}".rstrip(), markup=False, style="red")
-        for line in (failure.message + "\n" + failure.detail).strip().splitlines()[-DETAIL_LINES:]:
+        out.print(plain(f"  ✘ {failure.id} {failure.cell}".rstrip()), markup=False, style="red")
+        for line in uncoloured(failure.message + "\n" + failure.detail).strip().splitlines()[-DETAIL_LINES:]:
             out.print(f"      {line}", markup=False)
-    _checks(stage, all_checks)
 
 
 def _checks(stage: StageView, all_checks: bool) -> None:
@@ -71,9 +136,9 @@ def _check(check: CheckView) -> Iterator[Text]:
     sign, colour = CHECK_MARKS.get(check.status, ("-", "dim"))
     head = Text(f"  {sign} {check.code} {check.name}", colour)
     if check.status not in LOUD:
-        yield head.append(f"  {short(check.observed or check.message)}", "dim")
+        yield head.append(f"  {plain(short(check.observed or check.message))}", "dim")
         return
     yield head.append(f"  {check.status}{'' if check.severity == Severity.STOP else ', a warning'}", colour)
     for name, words in (("expected", check.expected), ("observed", check.observed), ("do", check.next_step)):
         if words:
-            yield Text(f"      {name:<9} {short(words)}")
+            yield Text(f"      {name:<9} {plain(short(words))}")

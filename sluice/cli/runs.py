@@ -159,13 +159,14 @@ def cancel(run_id: str = typer.Argument("latest", help="Run, or the beginning of
 
 def runs(
     project: str | None = typer.Option(None, "--project", help="Only this project."),
+    branch: str | None = typer.Option(None, "--branch", help="Only this branch or tag."),
     limit: int = typer.Option(20, "--limit", min=1, max=1000, help="How many."),
 ) -> None:
     """List the latest runs."""
     from sluice.database import database
     from sluice.store.read import Reader
 
-    found = Reader(database()).runs(project=project, limit=limit)
+    found = Reader(database()).runs(project=project, limit=limit, branch=branch)
     for view in found:
         sign, colour = mark(view.state)
         commit = (view.commit or "")[:10]

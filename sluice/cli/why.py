@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import typer
 
-from sluice.cli.ending import RUN, short
+from sluice.cli.ending import RUN
 from sluice.cli.screen import out
 from sluice.database import database
 from sluice.errors import UsageError
+from sluice.report.words import short
 from sluice.states import StageName, StageState
 from sluice.store.read import Reader
 from sluice.store.views import InputChange

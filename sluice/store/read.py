@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -16,7 +16,6 @@ from sluice.store.engine import reading
 from sluice.store.views import (
     ArtifactView,
     CheckView,
-    Edge,
     EnvironmentView,
     FailureView,
     InputChange,
@@ -33,6 +32,10 @@ SELECT v.run_id::text AS id, v.number, v.project, v.kind, v.ref, v.ref_kind, v.c
        v.trigger, v.requested_by, v.state, v.reason, v.exit_code, v.seconds, v.created_at, v.started_at, v.ended_at,
        r.prefect_flow_run_id::text AS prefect_flow_run_id
 FROM v_runs v JOIN pipeline_runs r ON r.id = v.run_id
+"""
+NEWEST = """
+WHERE (CAST(:project AS text) IS NULL OR v.project = :project) AND (CAST(:branch AS text) IS NULL OR v.ref = :branch)
+ORDER BY v.number DESC LIMIT :limit
 """
 STAGES = """
 SELECT v.stage_run_id::text AS id, v.stage, v.state, v.headline, v.reason, v.seconds, v.tool_seconds,
@@ -67,21 +70,6 @@ HISTORY = """
 SELECT v.run_id::text AS run_id, v.value, v.unit, v.recorded_at FROM v_metrics v
 WHERE v.project = :project AND v.branch = :branch AND v.metric = :metric ORDER BY v.run_number DESC LIMIT :limit
 """
-# UNION (not ALL) ends where a rollback leads back to a release that was already seen.
-LINEAGE = """
-WITH RECURSIVE
-start AS (SELECT DISTINCT project_id FROM releases WHERE digest = :digest),
-back AS (
-    SELECT l.* FROM lineage_edges l JOIN start s USING (project_id) WHERE l.to_kind = 'release' AND l.to_id = :digest
-    UNION SELECT l.* FROM lineage_edges l JOIN back b
-    ON l.project_id = b.project_id AND l.to_kind = b.from_kind AND l.to_id = b.from_id AND b.relation <> 'restores'),
-forth AS (
-    SELECT l.* FROM lineage_edges l JOIN start s USING (project_id)
-    WHERE l.from_kind = 'release' AND l.from_id = :digest
-    UNION SELECT l.* FROM lineage_edges l JOIN forth f
-    ON l.project_id = f.project_id AND l.from_kind = f.to_kind AND l.from_id = f.to_id AND f.to_kind <> 'release')
-SELECT from_kind, from_id, relation, to_kind, to_id FROM (SELECT * FROM back UNION SELECT * FROM forth) e ORDER BY id
-"""
 ENVIRONMENTS = """
 SELECT project, environment, target, port, release_digest, version, commit_sha AS commit, since,
        locked_by_run::text AS locked_by_run, locked_for
@@ -94,6 +82,7 @@ AND s.key_parts IS NOT NULL
 AND s.number <= (SELECT number FROM stage_runs WHERE run_id = :run AND stage = :stage)
 ORDER BY s.number DESC LIMIT 2
 """
+CANDIDATES = 5  # runs that an unclear id names
 ID_START = re.compile(r"[0-9a-f][0-9a-f-]{3,35}")
 
 
@@ -115,30 +104,29 @@ class Reader:
                 return None
             return RunView(**_run(row), stages=tuple(_stages(connection, run_id)))
 
-    def runs(self, project: str | None = None, limit: int = 20) -> tuple[RunLine, ...]:
-        """Return the newest runs, newest first; of one project when it is given."""
-        query = RUN + "WHERE CAST(:project AS text) IS NULL OR v.project = :project ORDER BY v.number DESC LIMIT :limit"
+    def runs(self, project: str | None = None, limit: int = 20, branch: str | None = None) -> tuple[RunLine, ...]:
+        """Return the newest runs, newest first; of one project, of one branch or tag when they are given."""
+        values = {"project": project, "limit": limit, "branch": branch}
         with reading(self.engine) as connection:
-            found = connection.execute(text(query), {"project": project, "limit": limit}).mappings().all()
+            found = connection.execute(text(RUN + NEWEST), values).mappings().all()
         return tuple(RunLine(**_run(row)) for row in found)
 
-    def resolve_run(self, name: str, project: str | None = None) -> RunView:
-        """Return the run that `name` means: `latest`, an id, or the beginning of one (four characters or more).
+    def resolve_run(self, name: str, project: str | None = None, branch: str | None = None) -> RunView:
+        """Return the run that `name` means: `latest` (of a project and branch), an id, or the beginning of one.
 
         Raises:
-            UsageError: `RUN_UNKNOWN`, `RUN_UNCLEAR`.
+            UsageError: `RUN_UNKNOWN`; `RUN_UNCLEAR` with the runs that begin so.
         """
-        ids = [run.id for run in self.runs(project, 1)] if name == "latest" else self._ids(name.lower())
+        ids = [run.id for run in self.runs(project, 1, branch)] if name == "latest" else self._ids(name.lower())
         if len(ids) > 1:
-            raise UsageError(
-                f"{len(ids)} runs begin so", code="RUN_UNCLEAR", found=name, next_step="Give more of the run's id."
-            )
+            raise unclear(name, ids, filter(None, map(self.run_view, ids[:CANDIDATES])))
         view = self.run_view(ids[0]) if ids else None
         if view is None:
             raise UsageError(
                 "there is no such run",
                 code="RUN_UNKNOWN",
                 found=name,
+                where=" ".join(filter(None, (project and f"project {project}", branch and f"branch {branch}"))),
                 allowed="latest, or the first four or more characters of a run's id",
                 next_step="`sluice runs` lists them.",
             )
@@ -147,7 +135,7 @@ class Reader:
     def _ids(self, start: str) -> list[str]:
         if not ID_START.fullmatch(start):
             return []
-        query = "SELECT id::text FROM pipeline_runs WHERE id::text LIKE :start || '%' LIMIT 100"
+        query = "SELECT id::text FROM pipeline_runs WHERE id::text LIKE :start || '%' ORDER BY number DESC LIMIT 100"
         with reading(self.engine) as connection:
             return [str(found) for found in connection.scalars(text(query), {"start": start})]
 
@@ -182,11 +170,6 @@ class Reader:
         with reading(self.engine) as connection:
             return tuple(Point(**row) for row in connection.execute(text(HISTORY), values).mappings())
 
-    def lineage(self, digest: str) -> tuple[Edge, ...]:
-        """Return everything that a release came from and that came from it, oldest first."""
-        with reading(self.engine) as connection:
-            return tuple(Edge(**row) for row in connection.execute(text(LINEAGE), {"digest": digest}).mappings())
-
     def environments(self, project: str | None = None) -> tuple[EnvironmentView, ...]:
         """Return each environment with what serves there and who holds it."""
         with reading(self.engine) as connection:
@@ -196,6 +179,19 @@ class Reader:
     def projects_with(self, environment: str) -> tuple[str, ...]:
         """Return the names of projects that have an environment of this name."""
         return tuple(view.project for view in self.environments() if view.environment == environment)
+
+
+def unclear(name: str, ids: Sequence[str], shown: Iterable[RunLine]) -> UsageError:
+    """Return the error for the beginning of several ids: it names the newest runs that it may mean."""
+    told = [f"{run.id[:13]} ({run.project} {run.ref}, {run.state}, {run.created_at:%Y-%m-%d %H:%M})" for run in shown]
+    more = [f"and {len(ids) - len(told)} more"] if len(ids) > len(told) else []
+    return UsageError(
+        f"{len(ids)} runs begin so",
+        code="RUN_UNCLEAR",
+        found=name,
+        allowed="; ".join(told + more),
+        next_step="Give more of the run's id.",
+    )
 
 
 def _run(row: Mapping[Any, Any]) -> dict[str, Any]:

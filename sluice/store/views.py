@@ -138,6 +138,17 @@ class Edge:
 
 
 @dataclass(frozen=True)
+class Thing:
+    """What is known of one end of an edge."""
+
+    kind: str
+    id: str
+    words: str
+    at: datetime | None
+    run_id: str | None
+
+
+@dataclass(frozen=True)
 class InputChange:
     """An input of a stage that is not what it was; None: it was not there."""
 

@@ -13,7 +13,7 @@ from tests.flows.command_line import CommandLine
 pytestmark = pytest.mark.services
 
 ACTING = ("run", "rollback", "cancel", "init", "up", "down", "demo")
-LOOKING = ("runs", "report", "logs", "why", "sql", "check", "plan", "schema", "status", "doctor", "env")
+LOOKING = ("runs", "report", "lineage", "logs", "why", "sql", "check", "plan", "schema", "status", "doctor", "env")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from sluice.store.ingest import Ingest
 from sluice.store.journal import Journal
 from sluice.store.read import Reader
 from sluice.store.runs import RunStore
-from sluice.store.views import Edge, InputChange
+from sluice.store.views import InputChange
 from tests import factories
 from tests.postgres.parts import PROJECT, a_run
 from tests.postgres.test_ingest import accepted, execution, record_of, rejected, stage_of
@@ -121,6 +121,15 @@ def test_runs_are_found_by_name(engine: Engine, reader: Reader) -> None:
     assert [run.id for run in reader.runs()] == [ids[1], ids[0]]
     assert [run.id for run in reader.runs(project="greeter")] == [ids[0]]
     assert [run.id for run in reader.runs(limit=1)] == [ids[1]]
+    with pytest.raises(UsageError) as caught:
+        reader.resolve_run("aaaa")
+    assert [part.split(" (")[0] for part in caught.value.allowed.split("; ")] == ["aaaa2222-0000", "aaaa1111-0000"]
+    store.open_run("bbbb1111-0000-4000-8000-000000000003", project="greeter", **known | {"requested_ref": "side"})
+    assert reader.resolve_run("latest", branch="main").id == ids[1]
+    assert reader.resolve_run("latest", "greeter", "main").id == ids[0]
+    assert [run.id[:4] for run in reader.runs(branch="side")] == ["bbbb"]
+    with pytest.raises(UsageError, match="project greeter branch none"):
+        reader.resolve_run("latest", "greeter", "none")
 
 
 def test_durations_are_the_newest_of_each_test(
@@ -164,33 +173,6 @@ def test_history_of_a_branch(engine: Engine, ingest: Ingest, reader: Reader) -> 
         (runs[1], 1200, "bytes"),
     ]
     assert reader.history(PROJECT, "other", "build.size") == ()
-
-
-def test_lineage_goes_both_ways_and_ends(engine: Engine, ingest: Ingest, files: ArtifactStore, reader: Reader) -> None:
-    run_id = a_run(engine)
-    RunStore(engine).set_commit(run_id, commit=factories.COMMIT, ref_kind="branch", ref_name="main")
-    deployment, rollback = str(uuid4()), str(uuid4())
-    for record in (
-        record_of(run_id, execution(files)),
-        factories.build(run_id=run_id),
-        factories.scan(run_id=run_id),
-        factories.deploy(run_id=run_id, deployment_id=deployment),
-        factories.rollback(run_id=run_id, rollback_id=rollback),
-    ):
-        ingest.accept(stage_of(engine, record), record, accepted(record.STAGE))
-    edges = reader.lineage(factories.DIGEST)
-    assert [(edge.from_kind, edge.relation, edge.to_kind) for edge in edges] == [
-        ("commit", "tested_by", "test"),
-        ("commit", "built_into", "release"),
-        ("test", "proves", "release"),
-        ("release", "scanned_by", "scan"),
-        ("release", "deployed_as", "deployment"),
-        ("scan", "clears", "deployment"),
-        ("deployment", "undone_by", "rollback"),
-        ("rollback", "restores", "release"),
-    ]
-    assert Edge("rollback", rollback, "restores", "release", factories.DIGEST) in edges
-    assert reader.lineage("sha256:" + "f" * 64) == ()
 
 
 def test_environments_say_what_serves_and_who_is_at_work(engine: Engine, reader: Reader) -> None:
