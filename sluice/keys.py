@@ -16,5 +16,9 @@ def key_parts(inputs: Mapping[str, str]) -> dict[str, str]:
 
 def key_of(inputs: Mapping[str, str]) -> str:
     """Return the hex SHA-256 of the parts, independent of their order."""
-    parts = json.dumps(key_parts(inputs), sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(parts.encode()).hexdigest()
+    return digest_of(key_parts(inputs))
+
+
+def digest_of(parts: Mapping[str, str]) -> str:
+    """Return the hex SHA-256 of all parts of a key."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=True).encode()).hexdigest()

@@ -28,8 +28,12 @@ def reuse(inputs: Inputs) -> CacheKey:
     def cache_key(_run: Any, parameters: dict[str, Any]) -> str:
         context: StageContext = parameters["context"]
         digest = key_of(inputs(parameters["request"], context))
-        found = None if context.fresh else RunStore(database()).find_accepted(context.project, context.stage, digest)
-        producer = found.run_id if found and _present(context, found) else context.run_id
+        store = RunStore(database())
+        found = None if context.fresh else store.find_accepted(context.project, context.stage, digest)
+        gone = _gone(context, found) if found else []
+        if found and gone:
+            store.files_gone(context.run_id, context.stage, found, gone)
+        producer = found.run_id if found and not gone else context.run_id
         key = f"{context.stage}-{digest}-{producer}"
         touch(Home(Path(context.home)).results / key)
         return key
@@ -37,9 +41,10 @@ def reuse(inputs: Inputs) -> CacheKey:
     return cache_key
 
 
-def _present(context: StageContext, accepted: Accepted) -> bool:
+def _gone(context: StageContext, accepted: Accepted) -> list[str]:
+    """Return which files of a result are no longer there."""
     store = ArtifactStore(Home(Path(context.home)).artifacts)
-    paths = [store.path(sha256) for sha256 in accepted.artifacts]
-    for path in paths:
+    paths = {sha256: store.path(sha256) for sha256 in accepted.artifacts}
+    for path in paths.values():
         touch(path)  # before the look: a clean-up leaves alone what was used just now
-    return all(path.is_file() for path in paths)
+    return [sha256 for sha256, path in paths.items() if not path.is_file()]

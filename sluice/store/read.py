@@ -18,7 +18,6 @@ from sluice.store.views import (
     CheckView,
     EnvironmentView,
     FailureView,
-    InputChange,
     Point,
     RunLine,
     RunView,
@@ -75,13 +74,6 @@ SELECT project, environment, target, port, release_digest, version, commit_sha A
        locked_by_run::text AS locked_by_run, locked_for
 FROM v_environments WHERE :project::text IS NULL OR project = :project ORDER BY project, environment
 """.replace(":project::text", "CAST(:project AS text)")
-PARTS = """
-SELECT s.key_parts FROM stage_runs s JOIN pipeline_runs r ON r.id = s.run_id
-WHERE r.project_id = (SELECT project_id FROM pipeline_runs WHERE id = :run) AND s.stage = :stage
-AND s.key_parts IS NOT NULL
-AND s.number <= (SELECT number FROM stage_runs WHERE run_id = :run AND stage = :stage)
-ORDER BY s.number DESC LIMIT 2
-"""
 CANDIDATES = 5  # runs that an unclear id names
 ID_START = re.compile(r"[0-9a-f][0-9a-f-]{3,35}")
 
@@ -146,17 +138,6 @@ class Reader:
         with reading(self.engine) as connection:
             found = connection.scalar(text(query), {"run": run_id, "stage": str(stage)})
         return None if found is None else dict(found)
-
-    def why(self, run_id: str, stage: StageName) -> tuple[InputChange, ...]:
-        """Return the inputs of a stage that differ from those of the same stage in the run before; () when none do."""
-        with reading(self.engine) as connection:
-            found = connection.scalars(text(PARTS), {"run": run_id, "stage": str(stage)}).all()
-        if not found:
-            return ()
-        after: dict[str, str] = found[0]
-        before: dict[str, str] = found[1] if len(found) > 1 else {}
-        names = [name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
-        return tuple(InputChange(name, before.get(name), after.get(name)) for name in names)
 
     def durations(self, project: str) -> dict[str, float]:
         """Return test id → seconds as last recorded; the slowest cell counts."""

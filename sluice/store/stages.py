@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -84,6 +85,17 @@ class StageRuns:
         with self.engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         return Accepted(row.run_id, row.id, tuple(row.files)) if row else None
+
+    @retry_database
+    def files_gone(self, run_id: str, stage: StageName, accepted: Accepted, gone: Collection[str]) -> None:
+        """Say with a stage that the earlier result could not be reused, because files of it are gone."""
+        names = select(func.string_agg(StageArtifact.name.distinct(), ", ")).where(
+            StageArtifact.stage_run_id == accepted.stage_run_id, StageArtifact.sha256.in_(gone)
+        )
+        words = literal("its files are gone: ") + func.coalesce(names.scalar_subquery(), "")
+        mine = update(StageRun).where(StageRun.run_id == run_id, StageRun.stage == str(stage))
+        with self.engine.begin() as connection:
+            connection.execute(mine.values(not_reused=words))
 
 
 def open_stage(connection: Connection, run_id: str, stage: StageName) -> str:

@@ -146,12 +146,3 @@ class Thing:
     words: str
     at: datetime | None
     run_id: str | None
-
-
-@dataclass(frozen=True)
-class InputChange:
-    """An input of a stage that is not what it was; None: it was not there."""
-
-    name: str
-    before: str | None
-    after: str | None

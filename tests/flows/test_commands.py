@@ -50,8 +50,9 @@ def test_runs_lists_the_newest_first(sluice: CommandLine, clerk: Clerk) -> None:
 def test_why_names_the_input_that_changed(sluice: CommandLine, clerk: Clerk) -> None:
     newest, oldest = [each for each in sluice.run_ids() if sluice.view(each).project == clerk.name]
     changed = sluice("why", newest, "test").ended(0).out.splitlines()
-    assert changed[0] == "test ran: these inputs changed since the run before"
-    assert [line.split(":")[0].strip() for line in changed[1:]] == ["source"]
+    assert changed == [f"test ran: source changed since run {oldest[:8]} (2 files: app.py, check.py)"]
+    told = json.loads(sluice("why", newest, "test", "--json").ended(0).out)
+    assert (told["because"], told["cells"][0]["changes"][0]["files"]) == ("changed", ["app.py", "check.py"])
     assert "it is the first" in sluice("why", oldest, "test").ended(0).out
     assert "did not run" in sluice("why", newest, "scan").ended(0).out
     assert "STAGE_UNKNOWN" in sluice("why", newest, "rollback").ended(2).error

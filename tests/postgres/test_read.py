@@ -17,7 +17,6 @@ from sluice.store.ingest import Ingest
 from sluice.store.journal import Journal
 from sluice.store.read import Reader
 from sluice.store.runs import RunStore
-from sluice.store.views import InputChange
 from tests import factories
 from tests.postgres.parts import PROJECT, a_run
 from tests.postgres.test_ingest import accepted, execution, record_of, rejected, stage_of
@@ -144,22 +143,6 @@ def test_durations_are_the_newest_of_each_test(
         "tests.test_app::test_4": 0.04,
     }
     assert reader.durations("other") == {}
-
-
-def test_why_names_the_inputs_that_changed(
-    engine: Engine, ingest: Ingest, files: ArtifactStore, reader: Reader
-) -> None:
-    runs = []
-    for inputs in ({"source": "s1", "python": "3.11"}, {"source": "s2", "python": "3.11", "extra": "x"}):
-        runs.append(a_run(engine))
-        record = record_of(runs[-1], execution(files), inputs=inputs)
-        ingest.accept(stage_of(engine, record), record, accepted())
-    assert reader.why(runs[1], StageName.TEST) == (
-        InputChange("extra", None, "x"),
-        InputChange("source", "s1", "s2"),
-    )
-    assert {change.name for change in reader.why(runs[0], StageName.TEST)} == {"source", "python", "sluice"}
-    assert reader.why(runs[0], StageName.BUILD) == ()
 
 
 def test_history_of_a_branch(engine: Engine, ingest: Ingest, reader: Reader) -> None:

@@ -126,6 +126,7 @@ class StageRun(Base):
     attempts: Mapped[int] = column("How often it was begun.", server_default="0")
     key: Mapped[str | None] = column("SHA-256 of the declared inputs; empty for what is never reused.")
     key_parts: Mapped[Json | None] = column("The inputs behind the key, name to value.")
+    not_reused: Mapped[str] = column("Why an earlier result with this key was not good enough.", server_default="")
     reused_from: Mapped[UuidText | None] = column(
         "The stage run that produced the result which stands here.", ForeignKey("stage_runs.id")
     )
