@@ -1,4 +1,4 @@
-"""After deploy: does what runs match what was asked for, in full number?"""
+"""After deploy: was it allowed to start, does what runs match what was asked for, in full number?"""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from data_checks.contract import BoundaryFacts, Check, Contract
 from data_checks.frames import Frame, Parameter, Row, at_most, between, in_set
-from sluice.records.deploy import DeployRecord, Replica
+from sluice.records.deploy import Condition, DeployRecord, Replica
 
 NOTHING = "nothing"
+HOLDS, NO_SUBJECT = "holds", "no subject"
+CONDITIONS = ("D03", "D05", "D06", "D07", "D08", "D04", "D09")  # what was asked for before what came of it
 
 
 def running(digests: Sequence[str]) -> str:
@@ -29,8 +31,41 @@ def record_row(record: DeployRecord, _facts: BoundaryFacts) -> list[Row]:
             "running": running(record.running_digests),
             "healthy": healthy(record.replicas),
             "restarts": sum(replica.restarts for replica in record.replicas),
+            **{code: state(record, code) for code in CONDITIONS},
         }
     ]
+
+
+def state(record: DeployRecord, code: str) -> str | None:
+    """Return what was seen of a condition; None when nobody looked, so that the check could not run."""
+    seen = [each for each in record.conditions if each.code == code]
+    broken = [each.observed for each in seen if each.state == "broken"]
+    if broken:
+        return "; ".join(broken)
+    if any(each.state == "holds" for each in seen):
+        return HOLDS
+    return NO_SUBJECT if seen else None
+
+
+def _condition(code: str) -> Check[DeployRecord]:
+    """Return the check of one condition that the stage looked at, before anything was started where that could be."""
+
+    def of(record: DeployRecord) -> list[Condition]:
+        """The broken ones, else those that hold, else whatever was seen."""
+        seen = [each for each in record.conditions if each.code == code]
+        found = [each for each in seen if each.state == "broken"] or [each for each in seen if each.state == "holds"]
+        return found or seen
+
+    def without(record: DeployRecord, _facts: BoundaryFacts) -> str:
+        return "; ".join(each.observed for each in of(record)) if state(record, code) == NO_SUBJECT else ""
+
+    return Check(
+        code,
+        (in_set("record", code, [HOLDS, NO_SUBJECT]),),
+        expected=lambda record, _: "; ".join(dict.fromkeys(each.expected for each in of(record))),
+        observed=lambda record, _: "; ".join(each.observed for each in of(record)),
+        unless=without,
+    )
 
 
 def replica_rows(record: DeployRecord, _facts: BoundaryFacts) -> list[Row]:
@@ -55,7 +90,7 @@ def _allowed(record: DeployRecord, digest: str) -> list[str]:
 CONTRACT = Contract(
     record=DeployRecord,
     frames=(
-        Frame("record", ("release", "running", "healthy", "restarts"), record_row),
+        Frame("record", ("release", "running", "healthy", "restarts", *CONDITIONS), record_row),
         Frame(
             "replicas",
             ("name", "digest"),
@@ -66,6 +101,7 @@ CONTRACT = Contract(
     ),
     parameters=parameters,
     checks=(
+        *(_condition(code) for code in CONDITIONS[:5]),
         Check(
             "D01",
             (
@@ -91,5 +127,6 @@ CONTRACT = Contract(
             ),
             unless=lambda record, _: "" if record.passed else f"the deploy says itself that it failed: {record.reason}",
         ),
+        *(_condition(code) for code in CONDITIONS[5:]),
     ),
 )

@@ -32,4 +32,4 @@ def stages(request: PipelineRequest) -> None:
         built = run.through(BUILD, project.build_request(), **project.build_facts(run))
         scanned = run.through(SCAN, project.scan_request(built))
         if project.environment is not None:
-            release_to(run, project, built, scanned)
+            release_to(run, project, built, scanned, allow_downgrade=request.allow_downgrade)

@@ -114,7 +114,7 @@ class Project:
         """Return what the scan stage is asked for."""
         return ScanRequest(source=self.source, release=built.release, config=self.config.scan)
 
-    def deploy_request(self, built: BuildRecord, scanned: ScanRecord) -> DeployRequest:
+    def deploy_request(self, built: BuildRecord, scanned: ScanRecord, *, allow_downgrade: bool) -> DeployRequest:
         """Return what the deploy stage is asked for."""
         assert self.plan.environment is not None
         return DeployRequest(
@@ -124,6 +124,9 @@ class Project:
             service=self.config.service,
             smoke=self.smoke,
             vulnerabilities_scanned=scanned.vulnerabilities_scanned,
+            others={name: each for name, each in self.config.environments.items() if name != self.plan.environment},
+            mirror=self.source.mirror,
+            allow_downgrade=allow_downgrade,
         )
 
 

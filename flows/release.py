@@ -15,12 +15,14 @@ from tasks.take_over import take_over
 from tasks.verdict import outcome
 
 
-def release_to(run: Run, project: Project, built: BuildRecord, scanned: ScanRecord) -> None:
+def release_to(
+    run: Run, project: Project, built: BuildRecord, scanned: ScanRecord, *, allow_downgrade: bool = False
+) -> None:
     """Bring the release up aside, smoke it there, let it take over; withdraw it when it is bad.
 
     The environment is held from the first step to the last: however this ends, exactly one release serves.
     """
-    order = project.deploy_request(built, scanned)
+    order = project.deploy_request(built, scanned, allow_downgrade=allow_downgrade)
     with hold(open_world(), run.project, order.environment, run.id, run.log):
         deployed: DeployRecord = run.through(DEPLOY, order, replicas=order.declaration.replicas)
         try:

@@ -160,7 +160,7 @@ class FindingsError(SluiceError):
 
 
 class DeployRefusedError(SluiceError):
-    """A rule of the environment forbids this deploy (fence, promotion, freeze, lock)."""
+    """This deploy cannot be begun: no service, a missing secret, the environment is locked."""
 
     code = "DEPLOY_REFUSED"
     exit_code = Exit.DEPLOY_REFUSED

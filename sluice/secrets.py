@@ -47,6 +47,14 @@ def resolve(references: Mapping[str, str], where: str) -> dict[str, str]:
     return {variable: _value(reference, f"{where}.{variable}") for variable, reference in references.items()}
 
 
+def block_secrets(name: str) -> frozenset[str]:
+    """Return the names of the variables that a Sluice Environment block keeps secret; none when there is no block."""
+    from sluice.tools import prefect_blocks  # as below
+
+    fields = prefect_blocks.read(prefect_blocks.ENVIRONMENT, name) or {}
+    return frozenset(fields.get("secrets") or ())
+
+
 def environment_block(name: str, where: str) -> dict[str, str]:
     """Return variable → value of a Sluice Environment block, its secrets among them.
 

@@ -64,6 +64,10 @@ class Handler(BaseHTTPRequestHandler):
             body = repr(dict(os.environ))
         elif self.path == "/slow":
             time.sleep(1.0)
+        elif BEHAVIOUR == "drops":
+            self.connection.shutdown(2)
+            self.close_connection = True
+            return
         elif BEHAVIOUR == "broken":
             status, body = 500, "Internal Server Error"
         data = body.encode()

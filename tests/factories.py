@@ -12,7 +12,7 @@ from data_checks.facts import BoundaryFacts
 from sluice.records.build import BuildRecord, PlatformCheck, Release
 from sluice.records.checkout import ChangedFile, CheckoutRecord, RefKind
 from sluice.records.common import ArtifactRef, SourceRef, ToolUse
-from sluice.records.deploy import DeployRecord, Replica, RollbackRecord, Step
+from sluice.records.deploy import Condition, DeployRecord, Replica, RollbackRecord, Step
 from sluice.records.history import Baseline, History
 from sluice.records.scan import Finding, FindingKind, FindingSeverity, Package, Scanner, ScanRecord
 from sluice.records.smoke import Load, SmokeCheck, SmokeRecord, Threshold
@@ -272,6 +272,16 @@ def step(name: str = "switch", ordinal: int = 1) -> Step:
     return Step(ordinal=ordinal, name=name, status="done", started_at=later(1), ended_at=later(2))
 
 
+def conditions(**broken: str) -> tuple[Condition, ...]:
+    """Return what an honest deploy saw of D03 to D09; `D05="…"` makes one broken."""
+    return tuple(
+        Condition.broken(code, "what should be", broken[code])
+        if code in broken
+        else Condition.holds(code, "what should be", "what should be")
+        for code in ("D03", "D04", "D05", "D06", "D07", "D08", "D09")
+    )
+
+
 def deploy(**fields: Any) -> DeployRecord:
     """Return a deploy of two healthy replicas to staging."""
     known: dict[str, Any] = {
@@ -286,6 +296,7 @@ def deploy(**fields: Any) -> DeployRecord:
         "replicas": (replica(1), replica(2)),
         "address": "http://127.0.0.1:41000",
         "steps": (step(),),
+        "conditions": conditions(),
     }
     return DeployRecord(**_stage() | known | fields)
 

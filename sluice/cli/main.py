@@ -26,6 +26,7 @@ GROUPS = {  # module → its commands: only the one that is asked for is importe
     "configuration": ("init", "check", "plan", "schema"),
     "services": ("up", "down", "status", "doctor", "env"),
     "clean": ("clean",),
+    "settling": ("settle", "fence"),
     "demo": ("demo",),
 }
 

@@ -9,10 +9,11 @@ from uuid import uuid4
 import typer
 from rich.markup import escape
 
+from sluice.cli.projects import project_of
 from sluice.cli.screen import err, mark, out, seconds
 from sluice.cli.start import ROLLBACK, start, start_and_follow
-from sluice.errors import Exit, SluiceError, UsageError
-from sluice.records.request import PipelineRequest, RollbackOrder, Trigger, project_name
+from sluice.errors import Exit, UsageError
+from sluice.records.request import PipelineRequest, RollbackOrder, Trigger
 from sluice.services.addresses import load
 from sluice.settings import Settings
 from sluice.states import RunState
@@ -37,6 +38,9 @@ def run(
     pull_request: bool = typer.Option(False, "--pull-request", help="Test, build and scan only; never deploy."),
     base: str | None = typer.Option(None, "--base", help="What the change is compared with."),
     fresh: bool = typer.Option(False, "--fresh", help="Reuse no earlier result."),
+    allow_downgrade: bool = typer.Option(
+        False, "--allow-downgrade", help="Deploy the commit even when it is older than the one that runs."
+    ),
     wait: bool = typer.Option(True, "--wait/--no-wait", help="Follow the run to its end."),
 ) -> int:
     """Take a commit through the pipeline and follow it; exit code 0 only when the run is green.
@@ -51,6 +55,7 @@ def run(
         pull_request=pull_request,
         base_ref=base,
         fresh=fresh,
+        allow_downgrade=allow_downgrade,
         trigger=Trigger.CLI,
         requested_by=getpass.getuser(),
         run_id=str(uuid4()),
@@ -88,7 +93,7 @@ def rollback(
     settings = Settings()
     load(settings)
     order = RollbackOrder(
-        project=project or _project_of(environment),
+        project=project or project_of(environment),
         environment=environment,
         to_digest=to,
         reason=reason,
@@ -98,43 +103,6 @@ def rollback(
     )
     name = f"rollback {order.project} {environment}"
     return start(ROLLBACK, name, {"order": order.model_dump(mode="json")}, order.row(), order.run_id, wait=True)
-
-
-def _project_of(environment: str) -> str:
-    """Return the one project that has the environment; of several, the one whose repository we stand in."""
-    from sluice.database import database
-    from sluice.store.read import Reader
-
-    reader = Reader(database())
-    projects = reader.projects_with(environment)
-    here = _project_here() if len(projects) > 1 else None
-    if len(projects) == 1 or here in projects:
-        return here if here in projects else projects[0]
-    if not projects:
-        known = sorted({view.environment for view in reader.environments()})
-        raise UsageError(
-            "nothing was ever deployed to an environment of this name",
-            code="ENVIRONMENT_UNKNOWN",
-            found=environment,
-            allowed=", ".join(known) or "none yet",
-            next_step="`sluice run` deploys what the routes in sluice.yaml say.",
-        )
-    raise UsageError(
-        f"{len(projects)} projects have an environment {environment}",
-        code="PROJECT_UNCLEAR",
-        allowed=", ".join(projects),
-        next_step="Name one with --project, or go to its repository.",
-    )
-
-
-def _project_here() -> str | None:
-    from sluice.config.load import load_project
-
-    try:
-        top = git.top_level(Path())
-        return load_project(top).config.project or project_name(str(top))
-    except SluiceError:  # no repository, or a broken sluice.yaml: then somebody must name the project
-        return None
 
 
 def cancel(run_id: str = typer.Argument("latest", help="Run, or the beginning of its id.")) -> int:

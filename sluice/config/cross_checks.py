@@ -17,7 +17,7 @@ from sluice.errors import quote
 
 def cross_check(data: dict[str, Any], places: Places) -> list[Problem]:
     """Return the problems that no single field shows."""
-    checks = (_routes, _service, _command, _shards, _skip, _ports, _variables, _smoke_names)
+    checks = (_routes, _service, _command, _shards, _skip, _ports, _variables, _smoke_names, _promotion)
     return [Problem(places.value(path), text) for check in checks for path, text in check(data)]
 
 
@@ -54,6 +54,16 @@ def _destination(data: dict[str, Any], name: Any, path: Path) -> Iterator[tuple[
     hint = f" (did you mean {quote(meant[0])}?)" if meant else ""
     allowed = ", ".join(known) or "none is declared; add it under `environments`"
     yield path, f"{dotted(path)}: environment {quote(name)} is not declared{hint}, allowed: {allowed}"
+
+
+def _promotion(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """A release is promoted from another declared environment."""
+    for name, environment in _environments(data):
+        path: Path = ("environments", name, "promote_from")
+        if environment.get("promote_from") == name:
+            yield path, f"{dotted(path)}: {quote(name)} cannot be promoted from itself"
+        elif environment.get("promote_from") is not None:
+            yield from _destination(data, environment["promote_from"], path)
 
 
 def _service(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -11,10 +11,10 @@ from pydantic import Field
 
 from sluice.config.declared import Declared
 from sluice.config.matrix import Matrix
+from sluice.config.scan import FindingWaiver, ScanConfig, SeverityGate
 from sluice.config.service import Service
 from sluice.config.smoke import HttpCheck, LoadConfig, SmokeConfig, VersionCheck
 from sluice.config.texts import (
-    Day,
     Name,
     PackageName,
     ProjectPath,
@@ -45,8 +45,6 @@ __all__ = [
     "TestConfig",
     "VersionCheck",
 ]
-
-SeverityGate = Literal["critical", "high", "medium", "low", "none"]
 
 
 class CoverageConfig(Declared):
@@ -144,31 +142,6 @@ class BuildConfig(Declared):
     timeout: Duration = Field(default=900.0, description="Time limit of the build.")
 
 
-class FindingWaiver(Declared):
-    """An accepted finding: who accepted it, why, and until when."""
-
-    fingerprint: str = Field(min_length=1, description="The finding's fingerprint, as the report shows it.")
-    reason: str = Field(min_length=8, description="Why it is accepted; at least 8 characters.")
-    owner: str = Field(min_length=1, description="Who accepted it.")
-    expires: Day = Field(description="Last day on which it is accepted, YYYY-MM-DD; afterwards it stops runs (S06).")
-
-
-class ScanConfig(Declared):
-    """What the scan looks for and what stops a run."""
-
-    gate: SeverityGate = Field(default="high", description="Findings of this severity or above stop the run.")
-    scanners: tuple[Literal["trivy", "bandit", "hadolint"], ...] = Field(
-        default=("trivy", "bandit", "hadolint"), min_length=1, description="Which scanners run."
-    )
-    exclude: tuple[ProjectPath, ...] = Field(
-        default=(), description="Paths that are not scanned, for example test fixtures."
-    )
-    waivers: tuple[FindingWaiver, ...] = Field(
-        default=(), description="Findings that are accepted for a time; each is shown in every report."
-    )
-    timeout: Duration = Field(default=600.0, description="Time limit of all scanners together.")
-
-
 class Environment(Declared):
     """Where releases run."""
 
@@ -194,6 +167,9 @@ class Environment(Declared):
     )
     protected: bool = Field(
         default=False, strict=True, description="Refuse releases that were not scanned for vulnerabilities."
+    )
+    promote_from: Name | None = Field(
+        default=None, description="Refuse releases that have not passed their smoke test in this environment."
     )
     smoke: SmokeConfig | None = Field(default=None, description="Instead of the project's smoke section.")
 

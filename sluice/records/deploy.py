@@ -13,10 +13,36 @@ from sluice.records.smoke import SmokeCheck
 from sluice.states import StageName
 
 
+class Condition(Frozen):
+    """What was seen of one rule that deploys keep; the deploy boundary judges it by its code. No secret is in it."""
+
+    code: str = Field(pattern=r"^D\d{2}$")
+    state: str = Field(description="holds, broken, or no_subject")
+    expected: str
+    observed: str
+
+    @classmethod
+    def holds(cls, code: str, expected: str, observed: str) -> Condition:
+        """Return a condition that was looked at and holds."""
+        return cls(code=code, state="holds", expected=expected, observed=observed)
+
+    @classmethod
+    def broken(cls, code: str, expected: str, observed: str) -> Condition:
+        """Return a condition that was looked at and does not hold."""
+        return cls(code=code, state="broken", expected=expected, observed=observed)
+
+    @classmethod
+    def no_subject(cls, code: str, why: str) -> Condition:
+        """Return a condition that there is nothing to look at for."""
+        return cls(code=code, state="no_subject", expected="", observed=why)
+
+
 class DeployRequest(Frozen):
     """Put `release` into `environment` (by name, with its declaration).
 
     `service` says how it is started (None is refused); `smoke` is kept with the release for a later rollback to it.
+    `others` are the project's other environments; `mirror` is the repository, empty when it is not known; `waived` are
+    codes that the project lowered to a warning: they keep nothing from being started.
     """
 
     environment: str
@@ -25,6 +51,10 @@ class DeployRequest(Frozen):
     service: Service | None = None
     smoke: SmokeConfig = SmokeConfig()
     vulnerabilities_scanned: bool = False
+    others: dict[str, Environment] = Field(default_factory=dict)
+    mirror: str = ""
+    allow_downgrade: bool = False
+    waived: tuple[str, ...] = ()
 
 
 class Replica(Frozen):
@@ -75,6 +105,7 @@ class DeployRecord(StageRecord):
         default=None, description="URL of the new release alone, until it takes over; None: it serves at `address`"
     )
     steps: tuple[Step, ...]
+    conditions: tuple[Condition, ...] = Field(default=(), description="what was seen of the rules D03 to D09")
 
     @property
     def smoke_address(self) -> str:

@@ -55,6 +55,11 @@ class PipelineRequest(BaseModel):
         title="Pull request",
         description="Test, build and scan only; never deploy, whatever the branch is called.",
     )
+    allow_downgrade: bool = Field(
+        default=False,
+        title="Allow downgrade",
+        description="Deploy the commit even when it is older than the one that runs (D05).",
+    )
     base_ref: str | None = Field(
         default=None,
         title="Base ref",

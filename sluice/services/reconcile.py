@@ -8,10 +8,11 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import psutil
 
-from sluice.errors import TransientError
+from sluice.errors import SluiceError, TransientError
 from sluice.services.addresses import load
 from sluice.settings import Settings
 from sluice.tools.prefect_api import PrefectApi
@@ -32,7 +33,8 @@ def reconcile(settings: Settings, pending_seconds: float = PENDING_SECONDS) -> t
 
     A run is dead when its lease has run out by the database's clock: its state becomes `lost`, Prefect's state of it
     `Crashed` (which frees its concurrency slot), its left-over processes end, its workspaces go. A flow run that a
-    worker took more than `pending_seconds` ago and that never began is `Crashed` too.
+    worker took more than `pending_seconds` ago and that never began is `Crashed` too. An environment that such a run
+    left in the middle of a deploy or rollback is settled.
     """
     api = PrefectApi(load(settings))
     lost = _lost_runs()
@@ -43,6 +45,7 @@ def reconcile(settings: Settings, pending_seconds: float = PENDING_SECONDS) -> t
         if run.prefect_flow_run_id:
             _crash(api, run.prefect_flow_run_id, WHY)
     _sweep(settings)
+    _settle_environments(settings)
     _crash_never_begun(api, pending_seconds)
     _clean_daily(settings)
     _keep_months(settings)
@@ -108,6 +111,24 @@ def _keep_months(settings: Settings) -> None:
     with contextlib.suppress(TransientError):  # a long question holds a month: the next round tries again
         roll_up(engine, seconds=ROLL_UP_SECONDS)
         drop_old_months(engine, settings.keep_days, "sluice")
+
+
+def _settle_environments(settings: Settings) -> None:
+    """Settle what dead runs left open; what cannot be settled now is said, and tried again by the next round."""
+    from sluice.database import database
+    from sluice.store.journal import Journal
+
+    for project, environment in Journal(database()).unsettled():
+        from sluice.stages.deploy import open_world, settle  # only who has something to settle waits for its import
+
+        try:
+            settle(open_world(settings), project, environment, run_id=str(uuid4()), log=_tell)
+        except SluiceError as error:
+            _tell(f"{project} {environment} is not settled: {error}")
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def end_processes_of(run_id: str) -> int:

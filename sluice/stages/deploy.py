@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 from sluice.errors import DeployFailedError
-from sluice.records.deploy import DeployRecord, DeployRequest, Replica, Step
+from sluice.records.deploy import Condition, DeployRecord, DeployRequest, Replica, Step
+from sluice.stages.deploy_conditions import preflight, started_as_asked
+from sluice.stages.deploy_leaks import Place, files_below, no_leak
 from sluice.stages.deploy_moves import bring_up, take_over
-from sluice.stages.deploy_preflight import configuration, refuse_by_rule, refuse_fenced, required_service
-from sluice.stages.deploy_settle import close_open, give_up, heal, hold, settle
+from sluice.stages.deploy_preflight import hidden_names, refuse_by_rule, required_service, secrets_of
+from sluice.stages.deploy_settle import close_open, give_up, heal, hold, repair, settle
 from sluice.stages.deploy_site import Kept
 from sluice.stages.deploy_steps import DONE
 from sluice.stages.deploy_turn import Turn, turn
@@ -17,35 +20,96 @@ from sluice.stages.workplace import Workplace, now
 from sluice.targets.base import ReplicaSet
 from sluice.targets.replica import configuration_of
 
-__all__ = ["DeployWorld", "deploy", "finish", "hold", "open_world", "settle"]
+__all__ = ["DeployWorld", "deploy", "finish", "hold", "open_world", "repair", "settle"]
 
 
 def deploy(request: DeployRequest, place: Workplace, world: DeployWorld) -> DeployRecord:
     """Bring the release up aside, on its candidate address; the users keep what they have.
 
+    What must not be started by accident (D03 to D08) is not: the record says so, and its boundary stops the run.
+
     The caller smokes `record.smoke_address` and then calls :func:`finish` or rolls back, all within :func:`hold`.
 
     Raises:
-        DeployRefusedError: a rule of the environment, a missing secret, a placeholder, or its lock.
+        DeployRefusedError: a rule of the environment, a missing secret, or its lock.
         DeployFailedError: the release never became healthy; its replicas are gone, the old ones serve.
         InfrastructureError: process manager, proxy or journal are down.
     """
     started = now()
     service = required_service(request.service)
     refuse_by_rule(request)
-    secrets = configuration(request.declaration, request.environment)
+    secrets = secrets_of(request.declaration, request.environment)
     project, run_id = place.context.project, place.context.run_id
     kept = Kept(release=request.release, service=service, declaration=request.declaration, smoke=request.smoke)
     with turn(world, project, request.environment, run_id, place.log, request.declaration) as mine:
-        refuse_fenced(world.journal, project, request.environment, request.release)
         close_open(mine)
         heal(mine)
         serving = mine.site.serving()
-        if serving is not None and _is(serving, kept, secrets):
-            seen = mine.site.target.observe(serving)
-            if all(replica.healthy and not replica.restarts for replica in seen):
-                return _still_serving(mine, kept, serving, seen, started)
-        return _candidate(mine, kept, secrets, started)
+        conditions = preflight(mine, request, serving, secrets)
+        broken = [each for each in conditions if each.state == "broken" and each.code not in request.waived]
+        if broken:
+            return _refused(mine, kept, serving, conditions, started)
+        record = _deployed(mine, kept, serving, secrets, started)
+        return _with_conditions(record, conditions, mine, kept, secrets, place)
+
+
+def _deployed(
+    mine: Turn, kept: Kept, serving: ReplicaSet | None, secrets: dict[str, str], started: datetime
+) -> DeployRecord:
+    if serving is not None and _is(serving, kept, secrets):
+        seen = mine.site.target.observe(serving)
+        if all(replica.healthy and not replica.restarts for replica in seen):
+            return _still_serving(mine, kept, serving, seen, started)
+    return _candidate(mine, kept, secrets, started)
+
+
+def _with_conditions(
+    record: DeployRecord,
+    before: tuple[Condition, ...],
+    mine: Turn,
+    kept: Kept,
+    secrets: dict[str, str],
+    place: Workplace,
+) -> DeployRecord:
+    """Add what can be seen only once the replicas run: they are as asked for, and nobody can read a secret."""
+    conditions = before
+    replicas = mine.site.set_of(record.deployment_id)
+    readable: list[Place] = [("the record", record.model_dump_json().encode())]
+    readable += [(f"the run's log {file.name}", file) for file in place.home.run_logs(mine.run_id).glob("*.log")]
+    if replicas is not None:
+        conditions += (started_as_asked(mine, replicas),)
+        readable += [*mine.site.target.readable(replicas), *files_below(Path(replicas.path), "the release's file")]
+    hidden = {name: secrets[name] for name in hidden_names(kept.declaration) if name in secrets}
+    return record.model_copy(update={"conditions": (*conditions, no_leak(hidden, readable))})
+
+
+def _refused(
+    mine: Turn, kept: Kept, serving: ReplicaSet | None, conditions: tuple[Condition, ...], started: datetime
+) -> DeployRecord:
+    """Return the record of a deploy that began nothing; what served serves on."""
+    reason = "; ".join(f"{each.code} {each.observed}" for each in conditions if each.state == "broken")
+    mine.site.log(f"refused before anything was started: {reason}")
+    seen = mine.site.target.observe(serving) if serving is not None else ()
+    health = serving.service.health if serving is not None else kept.service.health
+    return DeployRecord(
+        run_id=mine.run_id,
+        started_at=started,
+        ended_at=now(),
+        passed=False,
+        reason=f"refused before anything was started: {reason}",
+        deployment_id="",
+        environment=mine.site.environment,
+        target=mine.site.target.name,
+        release=kept.release,
+        previous=serving.release if serving is not None else None,
+        changed=False,
+        running_digests=mine.site.running_digests(seen, mine.site.route, health),
+        replicas_declared=kept.declaration.replicas,
+        replicas=seen,
+        address=mine.site.address,
+        steps=(),
+        conditions=(*conditions, Condition.no_subject("D09", "nothing was started")),
+    )
 
 
 def finish(record: DeployRecord, place: Workplace, world: DeployWorld) -> DeployRecord:

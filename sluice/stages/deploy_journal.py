@@ -46,6 +46,9 @@ class DeployJournal(Protocol):
     def open_deployments(self, project: str, environment: str) -> tuple[str, ...]:
         """Return the ids of deployments that were begun here and never finished."""
 
+    def current_release(self, project: str, environment: str) -> Release | None:
+        """Return where the newest finished deploy or rollback went; None when nothing was ever finished here."""
+
     def last_good_release(self, project: str, environment: str, besides: str | None = None) -> Release | None:
         """Return the newest release that passed smoke here, is not fenced and is not `besides` (a digest)."""
 

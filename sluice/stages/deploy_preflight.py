@@ -7,10 +7,8 @@ from pathlib import Path
 
 from sluice.config.model import Environment, Service
 from sluice.errors import DeployFailedError, DeployRefusedError
-from sluice.records.build import Release
 from sluice.records.deploy import DeployRequest
-from sluice.secrets import environment_block, refuse_placeholders, resolve
-from sluice.stages.deploy_journal import DeployJournal
+from sluice.secrets import block_secrets, environment_block, refuse_placeholders, resolve
 from sluice.targets.replica import search_path
 
 
@@ -50,35 +48,37 @@ def refuse_by_rule(request: DeployRequest) -> None:
         )
 
 
-def refuse_fenced(journal: DeployJournal, project: str, environment: str, release: Release) -> None:
-    """Refuse a release that was rolled back here before (D07)."""
-    reason = journal.fenced(project, environment, release.digest)
-    if reason is not None:
-        raise DeployRefusedError(
-            f"release {release.digest[:19]} was rolled back in {environment} before: {reason}",
-            code="FENCED_RELEASE",
-            where=environment,
-            found=release.digest,
-            next_step="Deploy a commit that mends it; a new release has a new digest.",
-        )
+def secrets_of(declaration: Environment, environment: str) -> dict[str, str]:
+    """Return the values of the declared secrets and of the environment's block.
+
+    Raises:
+        DeployRefusedError: `SECRET_MISSING`, `SECRET_REFERENCE`, `BLOCK_WRONG`.
+    """
+    where = f"environments.{environment}"
+    secrets = resolve(declaration.secrets, f"{where}.secrets")
+    if declaration.block is None:
+        return secrets
+    kept = environment_block(declaration.block, f"{where}.block")
+    return {**{name: value for name, value in kept.items() if name not in declaration.variables}, **secrets}
+
+
+def hidden_names(declaration: Environment) -> frozenset[str]:
+    """Return the variables whose values nobody may see; a block's plain variables are none of them."""
+    kept = block_secrets(declaration.block) if declaration.block is not None else frozenset()
+    return kept | declaration.secrets.keys()
 
 
 def configuration(declaration: Environment, environment: str) -> dict[str, str]:
-    """Return the values of the declared secrets and of the environment's block, after a look at every variable (D03).
+    """Return what :func:`secrets_of` does, after a look at every variable: nothing is started with a placeholder (D03).
 
     Raises:
         DeployRefusedError: `SECRET_MISSING`, `SECRET_REFERENCE`, `BLOCK_WRONG`, `CONFIG_PLACEHOLDER`.
     """
     where = f"environments.{environment}"
     refuse_placeholders(declaration.variables, f"{where}.variables")
-    secrets = resolve(declaration.secrets, f"{where}.secrets")
+    secrets = secrets_of(declaration, environment)
     refuse_placeholders(secrets, f"{where}.secrets")
-    if declaration.block is None:
-        return secrets
-    kept = environment_block(declaration.block, f"{where}.block")
-    kept = {name: value for name, value in kept.items() if name not in declaration.variables}
-    refuse_placeholders(kept, f"{where}.block")
-    return {**kept, **secrets}
+    return secrets
 
 
 def refuse_missing_program(service: Service, path: Path, python: Path | None) -> None:

@@ -40,6 +40,23 @@ def settle(world: DeployWorld, project: str, environment: str, *, run_id: str, l
         return heal(mine)
 
 
+def repair(world: DeployWorld, project: str, environment: str, *, run_id: str, log: Log) -> Release | None:
+    """Settle, and start what was deployed last again when what serves is not that, or not as it was deployed (D04)."""
+    with turn(world, project, environment, run_id, log) as mine:
+        close_open(mine)
+        release, serving = heal(mine), mine.site.serving()
+        recorded = world.journal.current_release(project, environment)
+        wanted = recorded or release
+        if wanted is None or serving is None:
+            return release
+        problems = list(mine.site.target.drift(serving))
+        if serving.release.digest == wanted.digest and not problems:
+            return release
+        for problem in problems or [f"{serving.release.digest[:19]} serves, the journal says {wanted.digest[:19]}"]:
+            log(f"settle: {problem}")
+        return _start_again(mine, wanted.digest)
+
+
 @contextmanager
 def hold(world: DeployWorld, project: str, environment: str, run_id: str, log: Log) -> Iterator[None]:
     """Hold an environment across deploy, smoke test and rollback; whatever way the block ends, settle it.
@@ -138,12 +155,12 @@ def _start_again(mine: Turn, digest: str) -> Release:
     kept = site.kept(digest)
     if kept is None:
         raise InfrastructureError(
-            f"nothing serves {site.environment}, and how {digest[:19]} was started is not known any more",
+            f"how {digest[:19]} was started in {site.environment} is not known any more",
             code="RELEASE_FORGOTTEN",
             where=str(site.folder),
             next_step="Run the pipeline again for a good commit.",
         )
-    site.log(f"settle: nothing serves; start {digest[:19]} again")
+    site.log(f"settle: start {digest[:19]} again")
     secrets = configuration(kept.declaration, site.environment)
     deployment_id = mine.begin(kept.release, kept.release)
     steps = mine.steps(deployment_id)

@@ -16,7 +16,7 @@ from sluice.settings import Home
 from sluice.targets.base import ReplicaSet, Target
 from sluice.targets.files import write_private
 from sluice.targets.ports import free_ports
-from sluice.tools.caddy import Caddy, Route
+from sluice.tools.caddy import CANDIDATE_TRY_SECONDS, Caddy, Route
 
 Log = Callable[[str], None]
 
@@ -64,7 +64,7 @@ class Site:
         """The candidate's route; its port stays the same as long as the proxy knows it."""
         name = f"{self.name}.candidate"
         port = self.caddy.port(name) or free_ports(1, {self.port})[0]
-        return Route(name, port, self.folder / "candidate")
+        return Route(name, port, self.folder / "candidate", CANDIDATE_TRY_SECONDS)
 
     def sets(self) -> tuple[ReplicaSet, ...]:
         """Return all sets of replicas, oldest first."""

@@ -17,6 +17,7 @@ from sluice.store.releases import FenceInfo, Releases
 from sluice.store.tables.deployments import DeploymentStep
 from sluice.store.tables.environments import Environment, ReleaseFence
 from sluice.store.tables.releases import Release as ReleaseRow
+from sluice.store.unsettled import Unsettled
 
 __all__ = ["FenceInfo", "Holder", "Journal", "Lease"]
 
@@ -30,7 +31,7 @@ MOVES = table(
 ).c
 
 
-class Journal(EnvironmentLocks, Moves, Releases, Ports):
+class Journal(EnvironmentLocks, Moves, Releases, Ports, Unsettled):
     """All that deploy, rollback and settling read and write; `sluice.stages.deploy_journal` is what they ask for."""
 
     def __init__(self, engine: Engine, renewal_seconds: float = RENEWAL_SECONDS) -> None:

@@ -30,6 +30,8 @@ class FenceInfo:
     reason: str
     since: datetime
     run_id: str | None
+    project: str = ""
+    environment: str = ""
 
 
 def register_release(
@@ -127,8 +129,24 @@ class Releases:
         return FenceInfo(row.release_digest, row.reason, row.fenced_at, row.run_id) if row else None
 
     @retry_database
-    def unfence(self, project: str, environment: str, digest: str, by: str) -> bool:
-        """Lift the fence; return False when there was none."""
+    def fences(self, project: str | None = None, environment: str | None = None) -> tuple[FenceInfo, ...]:
+        """Return the fences that stand, newest first; of one project or environment when it is named."""
+        columns = (ReleaseFence.release_digest, ReleaseFence.reason, ReleaseFence.fenced_at, ReleaseFence.run_id)
+        query = (
+            select(*columns, Project.name, Environment.name.label("environment"))
+            .join(Environment, Environment.id == ReleaseFence.environment_id)
+            .join(Project, Project.id == Environment.project_id)
+            .where(ReleaseFence.lifted_at.is_(None))
+            .order_by(ReleaseFence.fenced_at.desc())
+        )
+        query = query.where(Project.name == project) if project is not None else query
+        query = query.where(Environment.name == environment) if environment is not None else query
+        with self.engine.connect() as connection:
+            return tuple(FenceInfo(*row) for row in connection.execute(query))
+
+    @retry_database
+    def unfence(self, project: str, environment: str, digest: str, by: str, reason: str = "") -> bool:
+        """Lift the fence; return False when there was none. Who, when and why goes into the audit trail."""
         with self.engine.begin() as connection:
             place = find_environment(connection, project, environment)
             standing = update(ReleaseFence).where(
@@ -138,5 +156,6 @@ class Releases:
             )
             lifted = connection.execute(standing.values(lifted_at=clock(), lifted_by=by)).rowcount > 0
             if lifted:
-                record_event(connection, by, "unfence", "release", digest, environment=environment)
+                detail = {"environment": environment, "project": project, "reason": storable_text(reason)}
+                record_event(connection, by, "unfence", "release", digest, **detail)
         return lifted

@@ -31,7 +31,8 @@ class PortTakenError(ReplicaFailedError):
 class ReplicaSet(Frozen):
     """All replicas of one release in one environment, started by one deployment.
 
-    `ports` has one port a replica; `configuration` is a digest of everything but the release that they started with.
+    `ports` has one port a replica; `configuration` is a digest of everything but the release that they started with;
+    `private` names the variables with secret values (None: started by an older Sluice, which did not write it down).
     """
 
     group: str
@@ -45,6 +46,7 @@ class ReplicaSet(Frozen):
     path: str
     ports: tuple[int, ...]
     started_at: AwareDatetime
+    private: tuple[str, ...] | None = None
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -134,6 +136,12 @@ class Target(Protocol):
 
     def observe(self, replicas: ReplicaSet) -> tuple[Replica, ...]:
         """Return the replicas as they are now: pid, release and limits are read from the running process."""
+
+    def drift(self, replicas: ReplicaSet) -> tuple[str, ...]:
+        """Return what running replicas have other than they were started with, in words that show no value."""
+
+    def readable(self, replicas: ReplicaSet) -> tuple[tuple[str, bytes | Path], ...]:
+        """Return what people can read of the replicas (logs, command lines): name, and content or file."""
 
     def open_requests(self, replicas: ReplicaSet) -> int:
         """Return how many requests the replicas are at work on."""

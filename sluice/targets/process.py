@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sluice import limits
-from sluice.errors import SluiceError
 from sluice.records.deploy import Replica
 from sluice.settings import Home
 from sluice.stages.workplace import now
+from sluice.targets.awake import awake
 from sluice.targets.base import (
     Launch,
     PortTakenError,
@@ -25,11 +23,13 @@ from sluice.targets.base import (
     ReplicaFailedError,
     ReplicaSet,
 )
+from sluice.targets.drift import drift
 from sluice.targets.files import write_private
 from sluice.targets.folders import Folders
 from sluice.targets.ports import free_ports, is_free
 from sluice.targets.replica import (
     answers,
+    command_line,
     command_of,
     configuration_of,
     connections,
@@ -40,7 +40,6 @@ from sluice.targets.replica import (
 from sluice.tools.supervisor import ServiceProgram
 
 POLL_SECONDS = 0.05
-AWAKE_SECONDS = 0.03
 START_RETRIES = 1000  # a replica in service is never given up: what it waits for may come back
 ENDED = ("BACKOFF", "EXITED", "FATAL", "UNKNOWN")
 
@@ -89,10 +88,31 @@ class ProcessTarget:
             )
             return tuple(seen)
 
+    def drift(self, replicas: ReplicaSet) -> tuple[str, ...]:
+        """Return what processes, environment files and limits have other than they were started with."""
+        pids = self._pids(replicas)
+        return tuple(
+            problem
+            for number, pid in zip(self._numbers(replicas), pids, strict=True)
+            for problem in drift(
+                replicas, number, self.files.environment(replicas, number), pid, self._cgroup(replicas, number)
+            )
+        )
+
+    def readable(self, replicas: ReplicaSet) -> tuple[tuple[str, bytes | Path], ...]:
+        """Return the replicas' logs, their command lines and the description of the set."""
+        logs = [(f"the log of replica {n}", self.files.log(replicas, n)) for n in self._numbers(replicas)]
+        lines = [(f"the command line of process {pid}", command_line(pid)) for pid in self._pids(replicas) if pid]
+        return (*logs, *lines, ("the description of the replicas", self.files.description(replicas)))
+
+    def _pids(self, replicas: ReplicaSet) -> list[int | None]:
+        states = self._states(replicas)
+        names = map(replicas.program, self._numbers(replicas))
+        return [(states[name].pid or None) if name in states else None for name in names]
+
     def open_requests(self, replicas: ReplicaSet) -> int:
         """Return how many connections the replicas hold; the proxy keeps one only as long as a request runs on it."""
-        states = self._states(replicas)
-        pids = [states[name].pid if name in states else None for name in map(replicas.program, self._numbers(replicas))]
+        pids = self._pids(replicas)
         return sum(connections(pid, port) for pid, port in zip(pids, replicas.ports, strict=True) if pid)
 
     def sets(self, project: str, environment: str) -> tuple[ReplicaSet, ...]:
@@ -102,7 +122,7 @@ class ProcessTarget:
     def remove(self, replicas: ReplicaSet) -> None:
         """Stop all replicas (TERM, then KILL after `stop_timeout`), free their limits, forget their secrets."""
         self.files.make_logs()
-        with _awake(self.supervisor):
+        with awake(self.supervisor):
             self.supervisor.remove_group(replicas.group)
         for number in self._numbers(replicas):
             limits.remove(self._cgroup(replicas, number))
@@ -117,6 +137,7 @@ class ProcessTarget:
             ports=free_ports(launch.declaration.replicas, taken),
             configuration=configuration_of(launch.service, launch.declaration, secrets),
             started_at=now(),
+            private=tuple(sorted(secrets)),
             **launch.model_dump(exclude={"attempt", "python"}),
         )
 
@@ -205,26 +226,3 @@ def remove_limits(home: Home) -> bool:
 def _tag(home: Home) -> str:
     """Return what tells this home's control groups from those of others: one kernel has them all."""
     return hashlib.sha256(str(home.root).encode()).hexdigest()[:8]
-
-
-@contextmanager
-def _awake(supervisor: ProcessManager) -> Iterator[None]:
-    """Ask supervisord something every 30 ms meanwhile.
-
-    Its loop sleeps for up to a second before it looks whether a process that it stopped has ended (Python restarts
-    its poll after SIGCHLD); any request wakes it.
-    """
-    done = threading.Event()
-
-    def ask() -> None:
-        while not done.wait(AWAKE_SECONDS):
-            with suppress(SluiceError):
-                supervisor.processes()
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

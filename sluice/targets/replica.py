@@ -70,6 +70,15 @@ def family(pid: int) -> list[psutil.Process]:
         return []
 
 
+def command_line(pid: int) -> bytes:
+    """Return the command lines of process `pid` and its descendants: every user of the machine can read them."""
+    lines = []
+    for process in family(pid):
+        with contextlib.suppress(psutil.Error):
+            lines.append(" ".join(process.cmdline()).encode("utf-8", "surrogateescape"))
+    return b"\n".join(lines)
+
+
 def listens(pid: int, port: int) -> bool:
     """Tell whether process `pid` or a descendant is who listens on `port` (another program there proves nothing)."""
     return _sockets(pid, port, psutil.CONN_LISTEN) > 0

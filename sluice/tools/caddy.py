@@ -23,7 +23,8 @@ from sluice.targets.ports import is_free
 
 SERVERS = "/config/apps/http/servers"
 SLOTS = 12  # upstreams of a route, shared evenly by 1, 2, 3, 4, 6 and 12 replicas
-TRY_SECONDS = 5  # how long a request looks for a replica that takes it
+TRY_SECONDS = 5.0  # how long a user's request looks for a replica that takes it
+CANDIDATE_TRY_SECONDS = 0.2  # a smoke test's: its replicas were healthy a moment ago, a broken answer is the answer
 FAIL_SECONDS = 2  # how long a replica that refused a connection is left out
 IDLE_MILLISECONDS = 250  # after it, an open connection to a replica means an open request
 TIMEOUT = httpx.Timeout(10.0)
@@ -45,11 +46,13 @@ class Route:
         name: name of the server in Caddy's configuration; unique.
         port: port on 127.0.0.1 that it listens on.
         folder: where the addresses of its upstreams are; `current` in it is what counts.
+        try_seconds: how long a request is sent again after a replica broke it off.
     """
 
     name: str
     port: int
     folder: Path
+    try_seconds: float = TRY_SECONDS
 
     @property
     def address(self) -> str:
@@ -209,7 +212,7 @@ def _proxy(route: Route, slots: int, headers: dict[str, Any]) -> dict[str, Any]:
             # A refused connection goes to the next replica; a broken one too, when asking twice does no harm.
             "retry_match": [{"method": ["GET", "HEAD", "OPTIONS"]}],
             "selection_policy": {"policy": "round_robin"},
-            "try_duration": f"{TRY_SECONDS}s",
+            "try_duration": f"{route.try_seconds:g}s",
             "try_interval": "50ms",
         },
         "stream_close_delay": "30s",

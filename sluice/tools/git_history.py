@@ -78,6 +78,12 @@ def merge_base(mirror: Path, left: str, right: str) -> str | None:
     return done.output.split("\n", 1)[0] or None
 
 
+def is_ancestor(mirror: Path, older: str, newer: str) -> bool | None:
+    """Tell whether `newer` comes after `older`; None when one of them is not in the mirror."""
+    done = git(["merge-base", "--is-ancestor", older, newer], cwd=mirror, accept=None)
+    return None if done.exit_code not in (0, 1) else done.exit_code == 0
+
+
 def changed_files(mirror: Path, base: str | None, head: str) -> tuple[ChangedFile, ...]:
     """Return the files that differ between two commits, renames and copies found; None: all files of `head`."""
     left = base or EMPTY_TREE[len(head)]

@@ -12,7 +12,7 @@ from tests.flows.command_line import CommandLine
 
 pytestmark = pytest.mark.services
 
-ACTING = ("run", "rollback", "cancel", "init", "up", "down", "demo")
+ACTING = ("run", "rollback", "cancel", "init", "up", "down", "demo", "settle", "fence")
 LOOKING = ("runs", "report", "lineage", "logs", "why", "sql", "check", "plan", "schema", "status", "doctor", "env")
 
 

@@ -133,8 +133,8 @@ def test_a_commit_that_breaks_when_it_runs_is_rolled_back(story: Story) -> None:
 
 def test_a_fenced_release_is_refused(story: Story) -> None:
     chapter = story.chapters["bad again"]
-    chapter.done.ended(3)
-    assert "FENCED_RELEASE" in chapter.done.out
+    chapter.done.ended(16)
+    assert "D07: FENCED_RELEASE" in chapter.done.out
     assert story.sluice.states(chapter.run_id)["build"] == "reused"
     assert story.chapters["good"].commit in chapter.serving
 

@@ -88,6 +88,17 @@ SERVED = "service: {command: [a]}\nenvironments: {one: {port: 8001}, two: {port:
             ],
         ),
         (
+            "environments: {one: {promote_from: one}}\n",
+            ["1:36 environments.one.promote_from: 'one' cannot be promoted from itself"],
+        ),
+        (
+            "environments: {stage: {}, one: {promote_from: stag}}\n",
+            [
+                "1:47 environments.one.promote_from: environment 'stag' is not declared (did you mean 'stage'?), "
+                "allowed: stage, one"
+            ],
+        ),
+        (
             "smoke: {checks: [{name: a, path: /}, {name: a, path: /b}]}\n",
             ["1:45 smoke.checks[1].name: name 'a' is used twice; reports could not tell them apart"],
         ),

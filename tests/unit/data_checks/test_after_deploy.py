@@ -6,17 +6,16 @@ from typing import Any
 
 import pytest
 
+from sluice.records.deploy import Condition
 from sluice.states import CheckStatus
 from tests.boundaries import believed, caught, check, not_asked
-from tests.factories import DIGEST, OTHER_DIGEST, deploy, release, replica
+from tests.factories import DIGEST, OTHER_DIGEST, conditions, deploy, release, replica
 
 
 def test_an_honest_deploy_is_believed() -> None:
     report = believed(deploy())
-    assert [(each.code, each.status) for each in report.results] == [
-        ("D01", CheckStatus.PASSED),
-        ("D02", CheckStatus.PASSED),
-    ]
+    codes = ("D03", "D05", "D06", "D07", "D08", "D01", "D02", "D04", "D09")
+    assert [(each.code, each.status) for each in report.results] == [(code, CheckStatus.PASSED) for code in codes]
 
 
 @pytest.mark.parametrize(
@@ -85,3 +84,35 @@ def test_d02_the_record_declares_fewer_than_the_environment() -> None:
 def test_a_deploy_without_the_fact_of_its_release_cannot_be_checked() -> None:
     report = check(deploy(), release_digest=None)
     assert {each.status for each in report.results} == {CheckStatus.COULD_NOT_RUN}
+
+
+@pytest.mark.parametrize("code", ["D03", "D04", "D05", "D06", "D07", "D08", "D09"])
+def test_a_condition_that_is_broken_stops_the_run(code: str) -> None:
+    lie = deploy(conditions=conditions(**{code: f"what {code} saw"}))
+    assert caught(lie, code, "what should be", f"what {code} saw").next_step
+
+
+@pytest.mark.parametrize("code", ["D03", "D04", "D05", "D06", "D07", "D08", "D09"])
+def test_a_condition_that_nobody_looked_at_is_no_pass(code: str) -> None:
+    record = deploy(conditions=tuple(each for each in conditions() if each.code != code))
+    report = check(record)
+    assert [(each.code, each.status) for each in report.stops] == [(code, CheckStatus.COULD_NOT_RUN)]
+
+
+def test_a_condition_without_a_subject_says_why() -> None:
+    held = tuple(each for each in conditions() if each.code != "D08")
+    record = deploy(conditions=(*held, Condition.no_subject("D08", "the environment names no `promote_from`")))
+    assert not_asked(believed(record))["D08"] == "the environment names no `promote_from`"
+
+
+def test_of_two_looks_at_one_condition_the_broken_one_counts() -> None:
+    record = deploy(conditions=(*conditions(), Condition.broken("D04", "as declared", "variable TOKEN is another")))
+    caught(record, "D04", "as declared", "variable TOKEN is another")
+
+
+def test_a_deploy_that_was_refused_names_its_cause_and_nothing_else() -> None:
+    before = release(digest=OTHER_DIGEST)
+    known: dict[str, Any] = {"passed": False, "changed": False, "reason": "refused", "running_digests": (OTHER_DIGEST,)}
+    record = deploy(**known, previous=before, replicas=(), conditions=conditions(D07="it is fenced"))
+    report = check(record)
+    assert [each.code for each in report.stops] == ["D07"]

@@ -1,0 +1,46 @@
+"""D09: whether the value of a secret stands where people can read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from sluice.records.deploy import Condition
+
+SHORTEST = 8  # characters: shorter values are words that stand everywhere
+LOOK_BYTES = 8 << 20  # of one file
+NOTHING_LEAKED = "no secret's value in a log, a record, a command line or a file of the release"
+
+Place = tuple[str, bytes | Path]
+
+
+def no_leak(secrets: Mapping[str, str], places: Iterable[Place]) -> Condition:
+    """Return whether one of the values stands in one of the places (name, content or file); no value is shown."""
+    wanted = {name: value.encode() for name, value in secrets.items() if len(value) >= SHORTEST}
+    if not wanted:
+        return Condition.no_subject("D09", "no secret is declared, or none that is long enough to be looked for")
+    found, looked = [], 0
+    for place, content in places:
+        data = _read(content)
+        looked += 1
+        found += [f"the value of {name} is in {place}" for name, value in wanted.items() if value in data]
+    if found:
+        return Condition.broken("D09", NOTHING_LEAKED, "; ".join(found))
+    return Condition.holds("D09", NOTHING_LEAKED, f"{len(wanted)} secrets, {looked} places, none found")
+
+
+def files_below(folder: Path, what: str) -> Iterable[Place]:
+    """Yield each regular file below a folder."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            yield f"{what} {path.relative_to(folder)}", path
+
+
+def _read(content: bytes | Path) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    try:
+        with content.open("rb") as file:
+            return file.read(LOOK_BYTES)
+    except OSError:  # gone meanwhile: nobody can read it either
+        return b""
