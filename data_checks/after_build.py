@@ -10,6 +10,8 @@ CLOCK_SECONDS = 2.0  # file systems and clocks are no finer than that
 IN_WINDOW, OF_COMMIT = "made in this stage", "dated by its commit"
 BEFORE_COMMIT, BEFORE_STAGE, AFTER_STAGE = "made before its commit", "made before the stage", "made after the stage"
 NEW, USABLE, CLEAN, KNOWN, UNCHANGED = "not released before", "usable", "clean", "named or tested", "as before"
+SIZE, USUAL = "build.size", "usual"
+HALF, SPARE = 0.5, 100 << 10  # a release may grow or shrink by half of it, and by 100 KiB
 NO_BASE = "the release needs no Python"
 
 
@@ -28,8 +30,26 @@ def record_row(record: BuildRecord, facts: BoundaryFacts) -> list[Row]:
             "base": base(record, facts),
             "change": change(record, facts),
             "inspected": record.inspected_files,
+            "size": size(record, facts),
         }
     ]
+
+
+def size(record: BuildRecord, facts: BoundaryFacts) -> str:
+    """Tell whether the size is within what is usual on the branch."""
+    usual = facts.baseline(SIZE)
+    if usual is None:
+        return USUAL
+    low, high = usual.usual(relative=HALF, absolute=SPARE)
+    return USUAL if low <= record.size <= 2 * high - usual.median else f"{record.size} bytes"
+
+
+def _usual_size(_record: BuildRecord, facts: BoundaryFacts) -> str:
+    usual = facts.baseline(SIZE)
+    if usual is None:
+        return "a usual size"
+    low, high = usual.usual(relative=HALF, absolute=SPARE)
+    return f"{max(0.0, low):.0f} to {2 * high - usual.median:.0f} bytes, as is usual on {usual.branch}"
 
 
 def tag(record: BuildRecord, facts: BoundaryFacts) -> str:
@@ -106,7 +126,7 @@ CONTRACT = Contract(
             "record",
             (
                 *("digest", "read_back_digest", "revision", "release_commit", "made", "built_tree", "tested_tree"),
-                *("tag", "base", "change", "inspected"),
+                *("tag", "base", "change", "inspected", "size"),
             ),
             record_row,
         ),
@@ -157,6 +177,13 @@ CONTRACT = Contract(
             expected=lambda _record, facts: f"a release for {', '.join(facts.platforms or ())}",
             observed=lambda record, _: ", ".join(each.platform for each in record.platforms) or "no platform",
             culprit=lambda row: f"{row['platform']}: {row['state']}",
+        ),
+        Check(
+            "B05",
+            (in_set("record", "size", [USUAL]),),
+            expected=_usual_size,
+            observed=lambda record, _: f"{record.size} bytes",
+            history=lambda _record, _: [SIZE],
         ),
         Check(
             "B07",

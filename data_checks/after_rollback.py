@@ -7,6 +7,7 @@ from data_checks.contract import BoundaryFacts, Check, Contract
 from data_checks.frames import Frame, Parameter, Row, between, in_set
 from sluice.records.deploy import RollbackRecord
 
+READABLE = "it can read the data"
 WELL, SAYS_BAD = "well", "no release to go back to, and the rollback says so"
 
 
@@ -19,6 +20,8 @@ def record_row(record: RollbackRecord, _facts: BoundaryFacts) -> list[Row]:
             "state": state(record),
             "running": running(record.running_digests),
             "healthy": healthy(record.replicas),
+            "data": record.data_problem
+            or (READABLE if record.data_readable is not False else "it cannot read the data"),
         }
     ]
 
@@ -56,7 +59,9 @@ def _expected(record: RollbackRecord, facts: BoundaryFacts) -> str:
 
 CONTRACT = Contract(
     record=RollbackRecord,
-    frames=(Frame("record", ("target_smoke_passed", "target_present", "state", "running", "healthy"), record_row),),
+    frames=(
+        Frame("record", ("target_smoke_passed", "target_present", "state", "running", "healthy", "data"), record_row),
+    ),
     parameters=parameters,
     checks=(
         Check(
@@ -72,6 +77,13 @@ CONTRACT = Contract(
             expected=lambda record, _: f"a release that passed smoke in {record.environment}",
             observed=lambda record, _: "it did" if record.target_smoke_passed else "it never did",
             unless=_no_target,
+        ),
+        Check(
+            "R03",
+            (in_set("record", "data", [READABLE]),),
+            expected=lambda record, _: f"data that {record.release.digest[:19] if record.release else 'it'} can read",
+            observed=lambda record, _: record.data_problem or "nothing but that it cannot",
+            unless=lambda record, _: "its `service.reads_data` was not asked" if record.data_readable is None else "",
         ),
         Check(
             "R05",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from data_checks.contract import BoundaryFacts, Check, Contract
 from data_checks.frames import Frame, Parameter, Row, at_least, at_most, in_set, unique
-from sluice.records.scan import Finding, FindingKind, FindingSeverity, Scanner, ScanRecord
+from data_checks.scan_findings import BELOW, HELD, OLD, SETTLED, WAIVED, finding_rows, news_severity
+from sluice.records.scan import Scanner, ScanRecord
 
 OK, LEFT_OUT = "ok", "not run, with a reason"
-HELD, FOLLOWS = "held against the gate", "follows from the findings"
-BELOW, WAIVED, SLIPPED = "below the gate", "waived", "over the gate, and not held against it"
+FOLLOWS = "follows from the findings"
+IN_TIME, WHOLE = "no waiver expired", "as many as before"
+LOST_SHARE, LOST_LEAST = 0.2, 2  # of the packages: fewer come and go with an image or a scanner
 KEPT = 1000  # findings that a record holds; the rest is in its artifact
-RANK = [*FindingSeverity]  # highest first
 
 
 def record_row(record: ScanRecord, facts: BoundaryFacts) -> list[Row]:
@@ -21,8 +22,25 @@ def record_row(record: ScanRecord, facts: BoundaryFacts) -> list[Row]:
             "scanned": told(record.scanned_digest, record.scanned_tree, record.subject_digest),
             "data": data(record, facts),
             "verdict": verdict(record),
+            "waivers": f"expired: {', '.join(record.expired)}" if record.expired else IN_TIME,
+            "packages": packages(record, facts),
         }
     ]
+
+
+def packages(record: ScanRecord, facts: BoundaryFacts) -> str:
+    """Tell whether the bill of materials lost more packages than the lock did, since the last accepted run."""
+    before, lock = (facts.baseline(metric) for metric in PACKAGES)
+    if before is None or lock is None:
+        return WHOLE
+    lost = before.latest - len(record.packages)
+    explained = max(0.0, lock.latest - int(facts.need("lock_packages")))
+    if lost - explained <= max(LOST_LEAST, LOST_SHARE * before.latest):
+        return WHOLE
+    return f"{len(record.packages)} packages, {before.latest:.0f} before; the lock lost {explained:.0f}"
+
+
+PACKAGES = ("scan.packages", "build.lock_packages")
 
 
 def looked_at(record: ScanRecord) -> int:
@@ -72,37 +90,9 @@ def outcome(scanner: Scanner) -> str:
     return scanner.status
 
 
-def finding_rows(record: ScanRecord, _facts: BoundaryFacts) -> list[Row]:
-    """Return one row a finding."""
-    blocking, waived = set(record.blocking), set(record.waived)
-    return [
-        {
-            "fingerprint": each.fingerprint,
-            "title": f"{each.rule} {each.path or each.package or ''}".strip(),
-            "severity": str(each.severity),
-            "score": str(each.score),
-            "wrong_score": int(each.score is not None and not 0 <= each.score <= 10),
-            "treated": _treated(each, record, blocking, waived),
-        }
-        for each in record.findings
-    ]
-
-
-def _treated(finding: Finding, record: ScanRecord, blocking: set[str], waived: set[str]) -> str:
-    if finding.kind is FindingKind.VULNERABILITY and not finding.package:
-        return "a vulnerability without its package"
-    if finding.severity not in RANK:
-        return "an unknown severity"
-    if finding.fingerprint in blocking:
-        return HELD
-    if record.gate is None or _rank(finding.severity) > _rank(record.gate):
-        return BELOW
-    return WAIVED if finding.fingerprint in waived else SLIPPED
-
-
-def _rank(severity: FindingSeverity) -> int:
-    """Return 0 for the highest severity; an unknown one could be anything, so that the lowest gate takes it in."""
-    return min(RANK.index(severity), RANK.index(FindingSeverity.LOW))
+def _new(record: ScanRecord, _facts: BoundaryFacts) -> str:
+    held = f"{len(record.blocking)} held against the gate" if record.blocking else "none over the gate"
+    return f"{record.findings_total} findings, {held}"
 
 
 def _asked(facts: BoundaryFacts) -> str:
@@ -120,7 +110,7 @@ def _findings(record: ScanRecord, _facts: BoundaryFacts) -> str:
 CONTRACT = Contract(
     record=ScanRecord,
     frames=(
-        Frame("record", ("looked_at", "scanned", "data", "verdict"), record_row),
+        Frame("record", ("looked_at", "scanned", "data", "verdict", "waivers", "packages"), record_row),
         Frame(
             "scanners",
             ("name", "outcome", "reason"),
@@ -130,7 +120,7 @@ CONTRACT = Contract(
         ),
         Frame(
             "findings",
-            ("fingerprint", "title", "severity", "score", "wrong_score", "treated"),
+            ("fingerprint", "title", "severity", "score", "wrong_score", "treated", "news"),
             finding_rows,
             count=lambda record, _: len(record.findings),
             empty="there is no finding to look at",
@@ -173,7 +163,7 @@ CONTRACT = Contract(
                 in_set("record", "verdict", [FOLLOWS]),
                 unique("findings", "fingerprint"),
                 at_most("findings", "wrong_score", 0),
-                in_set("findings", "treated", [BELOW, WAIVED, HELD]),
+                in_set("findings", "treated", [BELOW, WAIVED, HELD, OLD]),
             ),
             expected=lambda _record, _: "each finding once, whole, and held against the gate where it is over it",
             observed=_findings,
@@ -182,6 +172,29 @@ CONTRACT = Contract(
                 if "fingerprint" in row
                 else f"verdict: {row['verdict']}"
             ),
+        ),
+        Check(
+            "S06",
+            (in_set("record", "waivers", [IN_TIME]),),
+            expected=lambda _record, facts: f"accepted findings whose last day is {facts.now:%F} or later",
+            observed=lambda record, _: f"expired: {', '.join(record.expired)}" if record.expired else IN_TIME,
+        ),
+        Check(
+            "S08",
+            (in_set("findings", "news", [SETTLED]),),
+            expected=lambda record, _: f"no finding of severity {record.gate} or above that is let through",
+            observed=_new,
+            culprit=lambda row: f"{row['severity']} {row['title']} ({row['fingerprint']}): {row['news']}",
+            severity=news_severity,
+        ),
+        Check(
+            "S03",
+            (in_set("record", "packages", [WHOLE]),),
+            expected=lambda _record, _: "a bill of materials that loses no more packages than the lock does",
+            observed=lambda record, facts: (
+                f"{len(record.packages)} packages" if packages(record, facts) == WHOLE else packages(record, facts)
+            ),
+            history=lambda _record, _: PACKAGES,
         ),
     ),
 )

@@ -10,18 +10,44 @@ from sluice.records.smoke import SmokeRecord
 GOOD, GOOD_IN_BAD, BAD = "check passed, stage passed", "check passed, stage failed", "check failed, stage failed"
 LIE = "check failed, stage passed"
 NOT_ASKED, NOT_REPORTED = "not asked", "nothing"
+FRESH, USUAL = "fresh", "usual"
+SLOWER, SLOWER_SECONDS, MORE_ERRORS = 1.0, 0.05, 0.01  # twice the usual p95, and 50 ms; one request in a hundred
 SAYS_DOWN = "nothing, since the smoke test failed"
 
 
-def record_row(record: SmokeRecord, _facts: BoundaryFacts) -> list[Row]:
+def record_row(record: SmokeRecord, facts: BoundaryFacts) -> list[Row]:
     """Return the one row of facts about the smoke test."""
     return [
         {
             "answers": told(record.release.digest, running(record.upstream_digests), _seen(record)),
             "ran": record.ran,
             "left_out": record.declared - record.ran,
+            "fresh": "; ".join(record.stale) or FRESH,
+            "latency": latency(record, facts),
         }
     ]
+
+
+def metrics(record: SmokeRecord) -> tuple[str, str]:
+    """Return the names of p95 and error rate of the environment."""
+    return f"smoke.{record.environment}.p95", f"smoke.{record.environment}.error_rate"
+
+
+def latency(record: SmokeRecord, facts: BoundaryFacts) -> str:
+    """Tell whether the load's p95 and error rate are no worse than what is usual in this environment."""
+    if record.load is None:
+        return USUAL
+    slow, wrong = (facts.baseline(metric) for metric in metrics(record))
+    problems = []
+    if slow is not None and record.load.p95_seconds is not None:
+        high = slow.usual(relative=SLOWER, absolute=SLOWER_SECONDS).high
+        if record.load.p95_seconds > high:
+            problems.append(f"p95 {record.load.p95_seconds * 1000:.0f} ms, usual is up to {high * 1000:.0f} ms")
+    if wrong is not None and record.load.requests:
+        rate, high = record.load.failed / record.load.requests, wrong.usual(absolute=MORE_ERRORS).high
+        if rate > high:
+            problems.append(f"{rate:.1%} of the requests failed, usual is up to {high:.1%}")
+    return "; ".join(problems) or USUAL
 
 
 def told(release: str, upstream: str, seen: str) -> str:
@@ -68,6 +94,12 @@ def load_rows(record: SmokeRecord, _facts: BoundaryFacts) -> list[Row]:
     return rows + [{"name": each.metric, "samples": each.samples} for each in record.load.thresholds]
 
 
+def _figures(record: SmokeRecord) -> str:
+    if record.load is None or record.load.p95_seconds is None:
+        return "no figure"
+    return f"p95 {record.load.p95_seconds * 1000:.0f} ms, {record.load.failed} of {record.load.requests} failed"
+
+
 def _enough_said(record: SmokeRecord, _facts: BoundaryFacts) -> str:
     """A smoke test that found a failure may stop there: it claims nothing for the checks that it left out."""
     failed = any(not check.passed for check in record.checks)
@@ -77,7 +109,7 @@ def _enough_said(record: SmokeRecord, _facts: BoundaryFacts) -> str:
 CONTRACT = Contract(
     record=SmokeRecord,
     frames=(
-        Frame("record", ("answers", "ran", "left_out"), record_row),
+        Frame("record", ("answers", "ran", "left_out", "fresh", "latency"), record_row),
         Frame(
             "checks",
             ("name", "observed", "story"),
@@ -95,6 +127,13 @@ CONTRACT = Contract(
     ),
     parameters=lambda record, facts: {"answers": [_asked(record, facts)]},
     checks=(
+        Check(
+            "K05",
+            (in_set("record", "fresh", [FRESH]),),
+            expected=lambda _record, _: "answers of the release itself, none from a cache",
+            observed=lambda record, _: "; ".join(record.stale) or f"{record.ran} checks, none answered by a cache",
+            unless=lambda record, _: "" if record.checks else "no check ran (K06)",
+        ),
         Check(
             "K01",
             (in_set("record", "answers", Parameter("answers")),),
@@ -123,6 +162,16 @@ CONTRACT = Contract(
                 f"{sum(each.passed for each in record.checks)}/{len(record.checks)} checks passed"
             ),
             culprit=lambda row: f"{row['name']}: {row['observed']}",
+        ),
+        Check(
+            "K04",
+            (in_set("record", "latency", [USUAL]),),
+            expected=lambda record, _: f"p95 and error rate as they usually are in {record.environment}",
+            observed=lambda record, facts: (
+                latency(record, facts) if latency(record, facts) != USUAL else _figures(record)
+            ),
+            unless=lambda record, _: "" if record.load else f"no load ran: {record.load_skipped or 'none is declared'}",
+            history=lambda record, _: metrics(record),
         ),
     ),
 )

@@ -46,6 +46,10 @@ class BoundaryFacts(Frozen):
     tag_digests: tuple[str, ...] = Field(default=(), description="releases that earlier accepted runs made of this tag")
     previous_base: str | None = Field(default=None, description="base of the newest accepted build; empty: none yet")
     release_digest: str | None = Field(default=None, description="digest of the accepted build's release")
+    lock_packages: int | None = Field(default=None, description="requirements in the accepted build's lock")
+    base_findings: dict[str, date] | None = Field(
+        default=None, description="findings of the newest passed scan of the default branch, first seen when"
+    )
     database_configured: bool = Field(default=False, description="vulnerability data is configured")
     database_max_age_days: float = Field(default=7.0, gt=0)
     replicas: int | None = Field(default=None, description="replicas of the environment's declaration")

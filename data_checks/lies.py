@@ -91,6 +91,15 @@ LIES = (
         "See `build.platforms` and `build.python`; a dependency without a file for a platform must be replaced.",
     ),
     Lie(
+        "B05",
+        "SIZE_JUMP",
+        BUILD,
+        STOP,
+        "The release has another size than is usual.",
+        "a release that left its usual range: half of it was not packed, or something was that does not belong there",
+        "Look at what is in it (`build.include`, `build.exclude`); where the change is meant, a waiver of B05 says so.",
+    ),
+    Lie(
         "B07",
         "SECRET_IN_CONTEXT",
         BUILD,
@@ -180,5 +189,32 @@ LIES = (
         "a finding twice, with an impossible score, without its package, over the gate and yet not held against it, "
         "or lost between scan and record",
         "See the scanner's report in the run's artifacts; report it with the finding's fingerprint.",
+    ),
+    Lie(
+        "S06",
+        "WAIVER_EXPIRED",
+        SCAN,
+        STOP,
+        "A finding was accepted until a day that has passed.",
+        "an accepted finding whose last day has passed, and which is still there",
+        "Mend it, or accept it anew in `scan.waivers` of sluice.yaml, with a reason and a later day.",
+    ),
+    Lie(
+        "S08",
+        "NEW_FINDING",
+        SCAN,
+        STOP,
+        "A finding over the gate was let through.",
+        "a finding at or above the gate is called old, and the base does not have it; a really old one is a warning",
+        "Mend it; the base is the newest scan of the default branch that passed. An old one goes by mending it too.",
+    ),
+    Lie(
+        "S03",
+        "PACKAGE_COUNT_DROP",
+        SCAN,
+        STOP,
+        "The scan sees far fewer packages than before.",
+        "the bill of materials lost more packages than the lock did: the scanner no longer sees them",
+        "See the scanner's lines in the stage's log, and `scan.exclude`; a dropped dependency leaves the lock too.",
     ),
 )

@@ -30,6 +30,7 @@ def stages(request: PipelineRequest) -> None:
         project = read_project(run, request, source)
         run.through(TEST, *project.test_requests(run), **project.test_facts())
         built = run.through(BUILD, project.build_request(), **project.build_facts(run))
-        scanned = run.through(SCAN, project.scan_request(built))
+        base = project.base_findings(run)
+        scanned = run.through(SCAN, project.scan_request(built, base), base_findings=base)
         if project.environment is not None:
             release_to(run, project, built, scanned, allow_downgrade=request.allow_downgrade)

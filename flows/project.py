@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from sluice.config.load import FILE_NAME, load, load_project
 from sluice.config.model import Config, Environment, SmokeConfig
 from sluice.config.plan import Plan, plan
 from sluice.database import database
+from sluice.findings.gate import blocks
 from sluice.records.build import BuildRecord, BuildRequest
 from sluice.records.checkout import CheckoutRecord, CheckoutRequest, RefKind, ResolvedRef
 from sluice.records.common import SourceRef
 from sluice.records.deploy import DeployRequest
 from sluice.records.request import PipelineRequest
-from sluice.records.scan import ScanRecord, ScanRequest
+from sluice.records.scan import FindingSeverity, ScanRecord, ScanRequest
 from sluice.records.testing import TestRequest
 from sluice.settings import Home
 from sluice.stages.build_platforms import own_platform
@@ -110,9 +112,18 @@ class Project:
             "previous_base": before.base(),
         }
 
-    def scan_request(self, built: BuildRecord) -> ScanRequest:
+    def base_findings(self, run: Run) -> dict[str, date]:
+        """Return the findings over the gate that the newest passed scan of the default branch has: first seen when."""
+        gate = self.config.scan.gate
+        if gate == "none":
+            return {}
+        found = Precedents(database(), run.project, self.ref_name).findings(run.default_branch, run.id)
+        over = FindingSeverity(gate)
+        return {name: day for name, (severity, day) in found.items() if blocks(FindingSeverity(severity), over)}
+
+    def scan_request(self, built: BuildRecord, base: dict[str, date]) -> ScanRequest:
         """Return what the scan stage is asked for."""
-        return ScanRequest(source=self.source, release=built.release, config=self.config.scan)
+        return ScanRequest(source=self.source, release=built.release, config=self.config.scan, base=base)
 
     def deploy_request(self, built: BuildRecord, scanned: ScanRecord, *, allow_downgrade: bool) -> DeployRequest:
         """Return what the deploy stage is asked for."""

@@ -67,7 +67,7 @@ def _tested(record: TestRecord) -> dict[str, Any]:
 
 
 def _release(record: BuildRecord) -> dict[str, Any]:
-    return {"release_digest": record.release.digest}
+    return {"release_digest": record.release.digest, "lock_packages": record.lock_packages}
 
 
 CHECKOUT = Stage(

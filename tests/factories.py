@@ -46,6 +46,8 @@ def facts(**fields: Any) -> BoundaryFacts:
         "tested_pythons": ("3.11.7",),
         "platforms": ("linux/amd64",),
         "previous_base": "",
+        "lock_packages": 3,
+        "base_findings": {},
     }
     return BoundaryFacts(**known | fields)
 

@@ -15,6 +15,11 @@ class Service(Declared):
     command: tuple[str, ...] = Field(min_length=1, description="Command as a list of words; `{port}` is replaced.")
     port_variable: Variable = Field(default="PORT", description="Variable that holds the port to listen on.")
     health: HttpPath = Field(default="/healthz", description="Path that answers 200 when the service can serve.")
+    reads_data: tuple[str, ...] = Field(
+        default=(),
+        description="Command that exits 0 when this release can read the data as it is, e.g. `[alembic, check]`; "
+        "asked before a rollback to it.",
+    )
     start_timeout: Duration = Field(default=30.0, description="A replica not healthy by then is bad.")
     drain_timeout: Duration = Field(default=10.0, description="How long open requests may take when a replica leaves.")
     stop_timeout: Duration = Field(default=10.0, description="Between TERM and KILL.")

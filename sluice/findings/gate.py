@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 
 from sluice.config.model import FindingWaiver, ScanConfig
 from sluice.findings.merge import ORDER
 from sluice.records.scan import Finding, FindingSeverity
 
 NAMED = 3  # findings that the reason names
+NO_BASE: Mapping[str, date] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,14 @@ class Verdict:
         blocking: findings at or above the gate that nobody accepted.
         waived: fingerprints of findings that are accepted today.
         expired: waivers of findings that are still there and whose date has passed.
+        old: findings at or above the gate that the base has too: shown with their age, they do not block.
     """
 
     gate: FindingSeverity | None
     blocking: tuple[Finding, ...]
     waived: tuple[str, ...]
     expired: tuple[FindingWaiver, ...]
+    old: tuple[Finding, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -46,15 +50,23 @@ class Verdict:
         return f"{len(self.blocking)} {noun} of severity {self.gate} or above: {named}{more}{late}"
 
 
-def judge(findings: Sequence[Finding], config: ScanConfig, today: date) -> Verdict:
-    """Hold findings against the gate; a waiver counts up to and including its date (UTC)."""
+def judge(findings: Sequence[Finding], config: ScanConfig, today: date, base: Mapping[str, date] = NO_BASE) -> Verdict:
+    """Hold findings against the gate; a waiver counts up to and including its date (UTC).
+
+    Args:
+        base: fingerprints of the base's findings, with the day on which each was first seen.
+    """
     gate = None if config.gate == "none" else FindingSeverity(config.gate)
     present = {finding.fingerprint for finding in findings}
     named = [waiver for waiver in config.waivers if waiver.fingerprint in present]
     waived = {waiver.fingerprint for waiver in named if not is_expired(waiver, today)}
-    blocking = [f for f in findings if gate is not None and blocks(f.severity, gate) and f.fingerprint not in waived]
+    over = [f for f in findings if gate is not None and blocks(f.severity, gate) and f.fingerprint not in waived]
+    late = {waiver.fingerprint for waiver in named}  # accepted once, until a day that has passed
+    old = [f for f in over if f.fingerprint in base and f.fingerprint not in late]
+    passed = {finding.fingerprint for finding in old}
+    blocking = [f for f in over if f.fingerprint not in passed]
     expired = [waiver for waiver in named if is_expired(waiver, today) and waiver.fingerprint not in waived]
-    return Verdict(gate, tuple(blocking), tuple(sorted(waived)), tuple(expired))
+    return Verdict(gate, tuple(blocking), tuple(sorted(waived)), tuple(expired), tuple(old))
 
 
 def is_expired(waiver: FindingWaiver, today: date) -> bool:

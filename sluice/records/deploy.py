@@ -159,6 +159,8 @@ class RollbackRecord(StageRecord):
     validation: tuple[SmokeCheck, ...]
     steps: tuple[Step, ...]
     seconds_to_restore: float = Field(ge=0)
+    data_readable: bool | None = Field(default=None, description="the target can read the data; None: not asked")
+    data_problem: str = Field(default="", description="what its `service.reads_data` said")
 
     def headline(self) -> str:
         """Return where the environment stands and how long it took."""

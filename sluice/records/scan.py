@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from typing import ClassVar
 
@@ -81,6 +82,10 @@ class ScanRequest(Frozen):
     source: SourceRef
     release: Release
     config: ScanConfig
+    base: dict[str, date] = Field(
+        default_factory=dict,
+        description="findings of the newest passed scan of the default branch that would block now: first seen when",
+    )
 
 
 class ScanRecord(StageRecord):
@@ -102,6 +107,9 @@ class ScanRecord(StageRecord):
     vulnerabilities_scanned: bool
     not_scanned_reason: str = ""
     expired: tuple[str, ...] = Field(default=(), description="fingerprints of findings whose waiver has expired (S06)")
+    old: dict[str, date] = Field(
+        default_factory=dict, description="fingerprints at or above the gate that the base has too: first seen when"
+    )
     excluded_files: int = Field(default=0, ge=0, description="files left out by `scan.exclude`")
 
     def headline(self) -> str:

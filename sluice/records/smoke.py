@@ -74,6 +74,9 @@ class SmokeRecord(StageRecord):
     upstream_digests: tuple[str, ...]
     load: Load | None
     load_skipped: str = ""
+    stale: tuple[str, ...] = Field(
+        default=(), description="answers that came out of a cache: request, and what says so"
+    )
 
     @property
     def ran(self) -> int:

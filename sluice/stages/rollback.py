@@ -17,6 +17,7 @@ from sluice.stages.deploy_site import Kept
 from sluice.stages.deploy_steps import Steps
 from sluice.stages.deploy_turn import Turn, turn
 from sluice.stages.deploy_world import DeployWorld, open_world
+from sluice.stages.rollback_data import reads_data
 from sluice.stages.rollback_target import Choice, choose
 from sluice.stages.workplace import Workplace, now
 
@@ -35,6 +36,8 @@ class Outcome:
     fenced: bool = False
     seconds: float = 0.0
     reason: str = ""
+    data_readable: bool | None = None
+    data_problem: str = ""
 
 
 def rollback(
@@ -95,8 +98,14 @@ def _go_back(
             note.detail = f"{target.release.digest[:19]} served all along, {len(seen)} healthy replicas"
     else:
         secrets = configuration(target.declaration, mine.site.environment)
+        readable, problem = reads_data(mine, target, secrets)
+        if readable is False:
+            told = f"{target.release.digest[:19]} cannot read the data as it is: {problem}"
+            return Outcome(target.release, reason=told, data_readable=False, data_problem=problem)
         seen = take_over(mine.site, steps, bring_up(mine.world, mine.site, steps, target, rollback_id, secrets))
         mine.site.keep(target)
+        outcome = Outcome(target.release, seen, reason=why, data_readable=readable)
+        return _prove(mine, choice, target, steps, validate, clock, outcome)
     return _prove(mine, choice, target, steps, validate, clock, Outcome(target.release, seen, reason=why))
 
 
@@ -160,4 +169,6 @@ def _record(
         validation=outcome.validation,
         steps=tuple(steps.finished),
         seconds_to_restore=outcome.seconds,
+        data_readable=outcome.data_readable,
+        data_problem=outcome.data_problem,
     )

@@ -37,6 +37,7 @@ def inputs(request: ScanRequest, context: StageContext) -> dict[str, str]:
         "database": str(database.updated_at or database.reason),
         "database stale": str(age > settings.trivy_db_max_age_days),
         "database due": str(moment.date()) if database.due else "",  # a failed fetch is tried again each day
+        "base": ", ".join(sorted(request.base)),
         "expired waivers": ", ".join(sorted(w.fingerprint for w in waivers if is_expired(w, moment.date()))),
     }
 
@@ -54,7 +55,7 @@ def scan(request: ScanRequest, place: Workplace) -> ScanRecord:
     subject = f"{request.release.project} {request.release.version}"
     seen = run_all(content, request.config, Settings().trivy_db, place, subject)
     findings = merge(draft for each in seen for draft in each.drafts)
-    verdict = judge(findings, request.config, started.date())
+    verdict = judge(findings, request.config, started.date(), request.base)
     for line in _summary(seen, findings, content):
         place.log(line)
     return _record(request, place, started, parts, content, seen, findings, verdict)
@@ -96,6 +97,7 @@ def _record(
         vulnerabilities_scanned=not vulnerabilities,
         not_scanned_reason=vulnerabilities,
         expired=tuple(waiver.fingerprint for waiver in verdict.expired),
+        old={finding.fingerprint: request.base[finding.fingerprint] for finding in verdict.old},
         excluded_files=content.excluded,
     )
 

@@ -25,7 +25,7 @@ def smoke(request: SmokeRequest, place: Workplace) -> SmokeRecord:
     What does not answer is a failed check; the stage itself raises nothing for it.
     """
     started = now()
-    checks, seen, expected = _ask(request.address, request.release, request.config, request.replicas)
+    checks, seen, expected, stale = _ask(request.address, request.release, request.config, request.replicas)
     for check in checks:
         place.log(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.observed} (expected {check.expected})")
     failed = [check for check in checks if not check.passed]
@@ -51,6 +51,7 @@ def smoke(request: SmokeRequest, place: Workplace) -> SmokeRecord:
         upstream_digests=request.upstream_digests,
         load=load,
         load_skipped=skipped,
+        stale=stale,
     )
 
 
@@ -70,8 +71,8 @@ def validate(
 
 def _ask(
     address: str, release: Release, config: SmokeConfig, replicas: int
-) -> tuple[tuple[SmokeCheck, ...], str | None, str | None]:
-    """Return the checks, the release that the answers report, and the one that they should."""
+) -> tuple[tuple[SmokeCheck, ...], str | None, str | None, tuple[str, ...]]:
+    """Return the checks, the release that the answers report, the one that they should, and answers out of a cache."""
     session = Session(address, Clock(config.timeout))
     results: list[SmokeCheck] = []
     seen, expected = None, None
@@ -79,7 +80,7 @@ def _ask(
         result, seen, expected = version_check(config.version, release, session, ROUNDS_A_REPLICA * replicas)
         results.append(result)
     results += [http_check(check, session) for check in config.checks]
-    return (*results, *([fresh_check(session)] if results else [])), seen, expected
+    return (*results, *([fresh_check(session)] if results else [])), seen, expected, tuple(session.stale)
 
 
 def _why_no_load(request: SmokeRequest, failed: Sequence[SmokeCheck]) -> str:

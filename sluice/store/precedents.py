@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Engine, text
@@ -21,6 +22,18 @@ JOIN projects p ON p.id = r.project_id
 WHERE p.name = :project AND s.stage = 'build' AND s.state IN ('passed', 'reused') AND s.record ->> 'base' <> ''
 ORDER BY r.ref_name IS NOT DISTINCT FROM :branch DESC, s.number DESC LIMIT 1
 """
+# A scan that passed only: what a red scan found was never let through, and a rerun must not make it old.
+FINDINGS = """
+WITH base AS (
+    SELECT coalesce(s.reused_from, s.id) AS id, r.project_id FROM stage_runs s JOIN pipeline_runs r ON r.id = s.run_id
+    JOIN projects p ON p.id = r.project_id
+    WHERE p.name = :project AND r.ref_name = :branch AND s.stage = 'scan' AND s.state IN ('passed', 'reused')
+    AND r.id <> :run ORDER BY s.number DESC LIMIT 1)
+SELECT f.fingerprint, f.severity, (min(every.found_at) AT TIME ZONE 'UTC')::date
+FROM base JOIN findings f ON f.stage_run_id = base.id
+JOIN findings every ON every.project_id = base.project_id AND every.fingerprint = f.fingerprint
+GROUP BY f.fingerprint, f.severity
+"""
 
 
 class Precedents:
@@ -38,6 +51,13 @@ class Precedents:
     def base(self) -> str:
         """Return the interpreter of the newest accepted build; empty when there is none."""
         return next((str(base) for base in self._ask(BASE, branch=self.ref_name)), "")
+
+    @retry_database
+    def findings(self, branch: str, run_id: str) -> dict[str, tuple[str, date]]:
+        """Return severity and first day of each finding of the newest passed scan of a branch, by fingerprint."""
+        with self.engine.connect() as connection:
+            found = connection.execute(text(FINDINGS), {"project": self.project, "branch": branch, "run": run_id})
+            return {row[0]: (row[1], row[2]) for row in found}
 
     @retry_database
     def _ask(self, query: str, **values: Any) -> list[Any]:

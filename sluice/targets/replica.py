@@ -54,8 +54,10 @@ def configuration_of(service: Service, declaration: Environment, secrets: Mappin
     Secrets go in keyed by one another, so that no single weak one can be guessed from the digest.
     """
     declared = {
-        "service": service.model_dump(mode="json"),
-        "declaration": declaration.model_dump(mode="json", exclude={"smoke", "protected"}),
+        "service": service.model_dump(mode="json", exclude_defaults=True),  # a later Sluice may know more fields
+        "declaration": declaration.model_dump(
+            mode="json", exclude={"smoke", "protected", "promote_from"}, exclude_defaults=True
+        ),
     }
     key = json.dumps(dict(sorted(secrets.items()))).encode()
     return hmac.new(key, json.dumps(declared, sort_keys=True).encode(), hashlib.sha256).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 import time
@@ -16,6 +17,8 @@ BODY_LIMIT = 1 << 20  # bytes of a body that are read
 NONCE = "X-Sluice-Nonce"
 FRESH = {"Cache-Control": "no-cache", "Pragma": "no-cache", "User-Agent": "sluice-smoke"}
 EXCERPT = 80
+CACHES = ("x-cache", "x-cache-status", "cf-cache-status", "x-varnish-cache")  # where caches say that they answered
+_HIT = re.compile(r"\bhit\b|\bstale\b|\bupdating\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Answer:
         headers: names in lower case.
         body: the first MiB.
         seconds: from the request to the last byte that was read.
+        nonce: what the request said to be told from every other by.
     """
 
     seconds: float
@@ -34,6 +38,19 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     error: str = ""
+    nonce: str = ""
+
+    @property
+    def replayed(self) -> str:
+        """Why this is the answer to another request, or out of a cache; empty when nothing says so."""
+        age = self.headers.get("age", "").strip()
+        if age.isdecimal() and int(age) > 0:
+            return f"Age {age} s"
+        told = self.headers.get(NONCE.lower(), self.nonce)
+        if told != self.nonce:
+            return f"the nonce of another request ({told[:16]!r})"
+        cache = next((self.headers[name] for name in CACHES if name in self.headers), "")
+        return f"from a cache ({cache[:40]!r})" if _HIT.search(cache) else ""
 
     @property
     def text(self) -> str:
@@ -64,7 +81,8 @@ def ask(
     """
     started = time.monotonic()
     box: list[Answer] = []
-    own = httpx.Headers({**FRESH, NONCE: secrets.token_hex(8), "Connection": "close"})
+    nonce = secrets.token_hex(8)
+    own = httpx.Headers({**FRESH, NONCE: nonce, "Connection": "close"})
     own.update(headers or {})
 
     def work() -> None:
@@ -74,7 +92,7 @@ def ask(
     thread.start()
     thread.join(timeout)
     answer = box[0] if box else Answer(timeout, error=f"no whole answer within {timeout:.3g} s")
-    return replace(answer, seconds=time.monotonic() - started)
+    return replace(answer, seconds=time.monotonic() - started, nonce=own[NONCE])
 
 
 def _exchange(url: str, method: str, headers: httpx.Headers, body: str | None, timeout: float) -> Answer:

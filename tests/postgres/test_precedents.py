@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,27 @@ def test_the_base_is_that_of_the_branch_else_of_any(ingest: Ingest) -> None:
     a_build(ingest, "main", "branch", NEW, base="CPython 3.13.0 linux", good=False)
     assert Precedents(ingest.engine, PROJECT, "main").base() == "CPython 3.11.1 linux"
     assert Precedents(ingest.engine, PROJECT, "new").base() == "CPython 3.12.0 linux"
+
+
+def a_scan(ingest: Ingest, ref: str, *fingerprints: str, passed: bool = True, day: int = 0) -> str:
+    run_id = a_run(ingest.engine)
+    RunStore(ingest.engine).set_commit(run_id, commit=factories.COMMIT, ref_kind="branch", ref_name=ref)
+    found = tuple(factories.finding(fingerprint=name) for name in fingerprints)
+    ended = factories.ENDED + timedelta(days=day)
+    known: dict[str, Any] = {"run_id": run_id, "findings": found, "findings_total": len(found), "ended_at": ended}
+    record = factories.scan(**known, passed=passed, reason="" if passed else "red")
+    ingest.accept(stage_of(ingest.engine, record), record, accepted(StageName.SCAN))
+    return run_id
+
+
+def test_the_base_of_findings_is_the_newest_scan_of_the_branch_that_passed(ingest: Ingest) -> None:
+    precedents = Precedents(ingest.engine, PROJECT, "topic")
+    assert precedents.findings("main", factories.RUN) == {}
+    a_scan(ingest, "main", "old", "gone")
+    newest = a_scan(ingest, "main", "old", "later", day=2)
+    a_scan(ingest, "main", "red", passed=False)
+    a_scan(ingest, "topic", "topical")
+    found = precedents.findings("main", factories.RUN)
+    first = factories.ENDED.date()
+    assert found == {"old": ("medium", first), "later": ("medium", first + timedelta(days=2))}
+    assert precedents.findings("main", newest).keys() == {"old", "gone"}, "a run is not its own base"

@@ -8,7 +8,7 @@ import pytest
 
 from sluice.errors import DeployFailedError, DeployRefusedError
 from sluice.records.deploy import RollbackRequest
-from sluice.stages.deploy import deploy
+from sluice.stages.deploy import deploy, finish
 from sluice.stages.rollback import rollback
 from sluice.states import StageName
 from tests.deploy_parts import City, Load, Unpacked, declaration, get, release, request
@@ -44,8 +44,8 @@ def test_a_bad_candidate_is_withdrawn_and_the_old_version_answered_all_along(cit
     assert names(healed.steps) == ["confirm", "validate", "fence", "withdraw"]
     assert city.serving() == "one"
     assert city.states("rollbacks") == ["serving"]
-    with pytest.raises(DeployRefusedError, match="FENCED_RELEASE"):
-        city.deploy(bad)
+    assert "D07" in city.deploy(bad).reason
+    assert city.serving() == "one"
 
 
 def test_a_release_that_serves_is_replaced_without_a_failed_request(city: City) -> None:
@@ -194,3 +194,24 @@ def test_a_bad_configuration_of_the_same_release_does_not_fence_it(city: City) -
     assert (record.passed, record.fenced) == (True, False)
     assert "MODE" not in get(city.url + "/env")[1]
     assert city.serving() == "one"
+
+
+@pytest.mark.parametrize(("status", "serves", "readable"), [(1, "two", False), (0, "one", True)])
+def test_a_release_that_cannot_read_the_data_is_not_gone_back_to(
+    city: City, status: int, serves: str, readable: bool
+) -> None:
+    asked = city.request(city.store(release("one")))
+    assert asked.service is not None
+    words = ("python", "-c", f"import os, sys; print('schema 7 of', os.environ['SLUICE_VERSION']); sys.exit({status})")
+    service = asked.service.model_copy(update={"reads_data": words})
+    with city.place() as place, city.hold(place):
+        record = deploy(asked.model_copy(update={"service": service}), place, city.world)
+        city.journal.mark_smoke(record.deployment_id, True)
+        finish(record, place, city.world)
+    city.release(city.store(release("two")))
+
+    back = city.rollback()
+
+    assert (back.data_readable, back.passed) == (readable, readable)
+    assert back.data_problem == ("" if readable else "schema 7 of one+good")
+    assert city.serving() == serves

@@ -201,6 +201,25 @@ def test_an_error_page_with_status_200_is_a_failure(tmp_path: Path) -> None:
     assert (record.load, record.load_skipped) == (None, "check failed before it: GET /healthz")
 
 
+@pytest.mark.parametrize(
+    ("headers", "observed"),
+    [
+        ({"X-Cache": "HIT from edge"}, "GET /healthz: from a cache ('HIT from edge')"),
+        ({"X-Sluice-Nonce": "0123456789abcdef"}, "GET /healthz: the nonce of another request ('0123456789abcdef')"),
+    ],
+)
+def test_a_replayed_answer_is_told_from_a_fresh_one(tmp_path: Path, headers: dict[str, str], observed: str) -> None:
+    with served(lambda _: as_json({"status": "ok"}, **headers)) as (address, _):
+        record = run(tmp_path, request(address, checks=(HEALTH,)))
+    assert (record.passed, record.stale) == (False, (observed,))
+
+
+def test_an_echoed_nonce_and_a_cache_that_missed_are_fresh(tmp_path: Path) -> None:
+    with served(lambda _: as_json({"status": "ok"}, **{"X-Cache": "MISS", "Age": "0"})) as (address, _):
+        record = run(tmp_path, request(address, checks=(HEALTH,)))
+    assert (record.passed, record.stale) == (True, ())
+
+
 def test_an_answer_from_a_cache_is_a_failure() -> None:
     with served(lambda _: as_json({"status": "ok"}, Age="37")) as (address, _):
         checks = validate(address, RELEASE, SmokeConfig(checks=(HEALTH,)))
@@ -214,7 +233,7 @@ def test_nobody_there_is_a_failed_check_and_no_crash(tmp_path: Path) -> None:
     assert (record.passed, record.seen_release) == (False, None)
     assert [check.passed for check in record.checks] == [False, False, False]
     assert "Connection refused" in record.reason
-    assert record.checks[-1].observed == "0 answers, none with an Age"
+    assert record.checks[-1].observed == "0 answers, none from a cache"
 
 
 def test_a_redirect_is_not_followed() -> None:

@@ -63,6 +63,7 @@ def figures_of(record: StageRecord) -> Iterator[Figure]:
         case BuildRecord():
             yield ("build.size", record.size, "bytes")
             yield ("build.files", record.file_count, "count")
+            yield ("build.lock_packages", record.lock_packages, "count")
         case ScanRecord():
             yield ("scan.packages", len(record.packages), "count")
             yield ("scan.findings", record.findings_total, "count")

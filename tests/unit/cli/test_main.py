@@ -15,4 +15,5 @@ def test_group_has_exactly_the_commands_that_it_is_asked_for(group: str) -> None
     app = typer.Typer()
     import_module(f"sluice.cli.{group}").register(app)
     names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    names |= {str(inner.name) for inner in app.registered_groups}
     assert names == set(GROUPS[group])

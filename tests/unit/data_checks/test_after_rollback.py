@@ -16,14 +16,17 @@ NOWHERE: dict[str, Any] = {"release": None, "target_present": False, "target_smo
 def test_an_honest_rollback_is_believed() -> None:
     report = believed(rollback())
     assert [(each.code, each.status) for each in report.results] == [
-        (code, CheckStatus.PASSED) for code in ("R02", "R01", "R05")
+        ("R02", CheckStatus.PASSED),
+        ("R01", CheckStatus.PASSED),
+        ("R03", CheckStatus.NOT_APPLICABLE),
+        ("R05", CheckStatus.PASSED),
     ]
 
 
 def test_a_rollback_with_nowhere_to_go_is_true_and_bad_and_is_believed() -> None:
     record = rollback(passed=False, reason="no release was ever good here", running_digests=(OTHER_DIGEST,), **NOWHERE)
     report = believed(record)
-    assert set(not_asked(report)) == {"R01", "R02"}
+    assert set(not_asked(report)) == {"R01", "R02", "R03"}
     assert result(report, "R05").status is CheckStatus.PASSED
 
 
@@ -60,3 +63,12 @@ def test_r05_the_environment_is_still_bad(lie: dict[str, Any], observed: str) ->
 
 def test_r05_called_passed_without_a_release_to_go_to() -> None:
     caught(rollback(**NOWHERE), "R05", "says so", "called passed without a release to go back to")
+
+
+def test_r03_the_target_cannot_read_the_data() -> None:
+    lie: dict[str, Any] = {"passed": False, "reason": "it cannot", "validation": (), "data_readable": False}
+    caught(rollback(**lie, data_problem="schema 7, known is 6"), "R03", "can read", "schema 7, known is 6")
+
+
+def test_a_target_that_can_read_the_data_is_believed() -> None:
+    believed(rollback(data_readable=True))

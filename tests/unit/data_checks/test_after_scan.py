@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
-from sluice.records.scan import FindingKind, FindingSeverity, ScanRecord
-from sluice.states import CheckStatus
+from sluice.records.scan import FindingKind, FindingSeverity, Package, ScanRecord
+from sluice.states import CheckStatus, Severity
 from tests.boundaries import believed, caught, check, not_asked, result
-from tests.factories import DIGEST, NOW, OTHER_DIGEST, OTHER_TREE, TREE, finding, scan, scanner
+from tests.factories import DIGEST, NOW, OTHER_DIGEST, OTHER_TREE, TREE, finding, history, scan, scanner
 
 HIGH = finding(fingerprint="f-high", severity=FindingSeverity.HIGH)
 
@@ -23,7 +23,7 @@ def scanned(age_days: float = 1.0, **fields: Any) -> ScanRecord:
 
 def test_an_honest_scan_is_believed() -> None:
     report = believed(scan())
-    assert [each.code for each in report.results] == ["S07", "S02", "S04", "S01", "S05"]
+    assert [each.code for each in report.results] == ["S07", "S02", "S04", "S01", "S05", "S06", "S08", "S03"]
     assert not_asked(report) == {"S01": "no vulnerability data is configured"}
 
 
@@ -137,3 +137,44 @@ def test_a_scan_without_the_fact_of_its_release_cannot_be_checked() -> None:
     report = check(scan(), release_digest=None)
     assert {each.status for each in report.results} == {CheckStatus.COULD_NOT_RUN}
     assert "not told the release digest" in report.stops[0].message
+
+
+SINCE = date(2026, 10, 1)
+
+
+def test_s06_an_accepted_finding_whose_day_has_passed() -> None:
+    caught(scan(expired=("f-001",)), "S06", "last day is 2026-11-23 or later", "expired: f-001")
+
+
+@pytest.mark.parametrize("known", [{}, {"f-other": SINCE}], ids=["no-base", "base-without-it"])
+def test_s08_a_new_finding_that_is_called_old(known: dict[str, date]) -> None:
+    lie = scan(findings=(HIGH,), old={"f-high": SINCE})
+    caught(lie, "S08", "no finding of severity high or above that is let through", "f-high", base_findings=known)
+
+
+def test_s08_warns_of_an_old_finding_with_its_age() -> None:
+    report = check(scan(findings=(HIGH,), old={"f-high": SINCE}), base_findings={"f-high": SINCE})
+    assert report.accepted
+    (warning,) = report.warnings
+    assert (warning.code, warning.severity) == ("S08", Severity.WARN)
+    assert "old, since 2026-10-01" in warning.observed
+
+
+def test_s08_needs_the_base() -> None:
+    assert result(check(scan(), base_findings=None), "S08").status is CheckStatus.COULD_NOT_RUN
+
+
+BEFORE: dict[str, float] = {"scan__packages": 40, "build__lock_packages": 38}
+
+
+@pytest.mark.parametrize("left", [0, 10])
+def test_s03_the_scanner_no_longer_sees_the_packages(left: int) -> None:
+    found = tuple(Package(name=f"p{number}", version="1", type="pypi") for number in range(left))
+    observed = f"{left} packages, 40 before; the lock lost 0"
+    caught(scan(packages=found), "S03", "loses no more", observed, history=history(**BEFORE), lock_packages=38)
+
+
+@pytest.mark.parametrize(("left", "locked"), [(40, 38), (33, 38), (10, 8)], ids=["same", "few", "dropped"])
+def test_packages_may_go_with_the_lock(left: int, locked: int) -> None:
+    found = tuple(Package(name=f"p{number}", version="1", type="pypi") for number in range(left))
+    believed(scan(packages=found), history=history(**BEFORE), lock_packages=locked)

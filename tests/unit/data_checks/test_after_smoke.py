@@ -8,16 +8,28 @@ import pytest
 
 from sluice.states import CheckStatus
 from tests.boundaries import believed, caught, check, not_asked
-from tests.factories import COMMIT, DIGEST, OTHER_COMMIT, OTHER_DIGEST, load, release, smoke, smoke_check, threshold
+from tests.factories import (
+    COMMIT,
+    DIGEST,
+    OTHER_COMMIT,
+    OTHER_DIGEST,
+    history,
+    load,
+    release,
+    smoke,
+    smoke_check,
+    threshold,
+)
 
 DOWN = smoke_check(passed=False, observed="connection refused")
 
 
 def test_an_honest_smoke_test_is_believed() -> None:
     report = believed(smoke())
-    assert [(each.code, each.status) for each in report.results] == [
-        (code, CheckStatus.PASSED) for code in ("K01", "K06", "K03", "K02")
-    ]
+    assert {each.code: each.status for each in report.results} == {
+        **dict.fromkeys(("K05", "K01", "K06", "K03", "K02"), CheckStatus.PASSED),
+        "K04": CheckStatus.NOT_ENOUGH_HISTORY,
+    }
 
 
 @pytest.mark.parametrize(
@@ -113,3 +125,28 @@ def test_k02_a_failed_check_under_a_passed_verdict(lie: dict[str, Any], observed
 def test_a_smoke_test_without_the_fact_of_its_release_cannot_be_checked() -> None:
     report = check(smoke(), release_digest=None)
     assert {each.status for each in report.results} == {CheckStatus.COULD_NOT_RUN}
+
+
+USUAL: dict[str, float] = {"smoke__staging__p95": 0.02, "smoke__staging__error_rate": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("lie", "observed"),
+    [
+        ({"p95_seconds": 0.2}, "p95 200 ms, usual is up to 70 ms"),
+        ({"failed": 12}, "5.0% of the requests failed, usual is up to 1.0%"),
+    ],
+)
+def test_k04_slower_or_more_errors_than_is_usual(lie: dict[str, Any], observed: str) -> None:
+    caught(smoke(load=load(**lie)), "K04", "as they usually are in staging", observed, history=history(**USUAL))
+
+
+@pytest.mark.parametrize("honest", [{}, {"p95_seconds": 0.06}, {"failed": 2}, {"p95_seconds": 0.001}])
+def test_a_load_within_the_usual_is_believed(honest: dict[str, Any]) -> None:
+    believed(smoke(load=load(**honest)), history=history(**USUAL))
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_k05_a_cached_answer_says_nothing_about_the_release(passed: bool) -> None:
+    lie = smoke(passed=passed, reason="" if passed else "stale", stale=("GET /: Age 30 s",))
+    caught(lie, "K05", "none from a cache", "GET /: Age 30 s")

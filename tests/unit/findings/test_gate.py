@@ -82,3 +82,18 @@ def test_the_reason_names_three_and_counts_the_rest() -> None:
     verdict = judge([finding(str(number)) for number in range(5)], ScanConfig(), TODAY)
     assert verdict.reason.startswith("5 findings of severity high or above: ")
     assert verdict.reason.endswith("; and 2 more")
+
+
+OLD = {"a": date(2026, 10, 1)}
+
+
+def test_what_the_base_has_too_is_old_and_does_not_block() -> None:
+    verdict = judge([finding("a"), finding("b")], ScanConfig(), TODAY, OLD)
+    assert [f.fingerprint for f in verdict.blocking] == ["b"]
+    assert [f.fingerprint for f in verdict.old] == ["a"]
+
+
+def test_a_finding_that_was_accepted_once_is_never_old() -> None:
+    late = ScanConfig(waivers=(waiver("a", "2026-11-22"),))
+    verdict = judge([finding("a")], late, TODAY, OLD)
+    assert ([f.fingerprint for f in verdict.blocking], verdict.old) == (["a"], ())
