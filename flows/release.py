@@ -31,6 +31,8 @@ def release_to(
             if not deployed.changed:
                 raise
             raise go_back(run, order, deployed, bad) from bad
+        if deployed.candidate_address is None:
+            return  # it serves already, and was accepted as that
         serving = outcome(take_over(deployed, run.context(DEPLOY), return_state=True))
         run.amend(DEPLOY, serving, replicas=order.declaration.replicas)
 
