@@ -20,6 +20,7 @@ GROUPS = {  # module → its commands: only the one that is asked for is importe
     "runs": ("run", "rollback", "cancel", "runs"),
     "report": ("report",),
     "lineage": ("lineage",),
+    "diff": ("diff",),
     "logs": ("logs",),
     "why": ("why",),
     "sql": ("sql",),

@@ -91,12 +91,12 @@ def _findings(connection: Connection, rows: ReportRows, run: RunView, records: d
     stage = _stage(run, StageName.SCAN)
     if stage is None or StageName.SCAN not in records or stage.state is StageState.REJECTED:
         return None
-    found = _problems(rows)
+    found = problems(rows)
     branch = (records.get(StageName.CHECKOUT) or {}).get("default_branch", "")
     told = rows.base(branch) if branch else None
     if told is None:
         return Findings(None, (), found, ())
-    before = _problems(ReportRows(connection, told["run_id"]))
+    before = problems(ReportRows(connection, told["run_id"]))
     known, still = {each.fingerprint for each in before}, {each.fingerprint for each in found}
     return Findings(
         base=Base(**told),
@@ -106,5 +106,6 @@ def _findings(connection: Connection, rows: ReportRows, run: RunView, records: d
     )
 
 
-def _problems(rows: ReportRows) -> tuple[FoundProblem, ...]:
+def problems(rows: ReportRows) -> tuple[FoundProblem, ...]:
+    """Return the findings of a run's accepted scan, the worst first."""
     return tuple(FoundProblem(**{**row, "tools": tuple(row["tools"])}) for row in rows.findings())

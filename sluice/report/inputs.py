@@ -51,7 +51,9 @@ def _change(
 
 
 def _source(old: KeyedStage, new: KeyedStage, diff: Diff) -> InputChange:
-    details = list(_keys("unaffected_by", old.config.get("unaffected_by", []), new.config.get("unaffected_by", [])))
+    details = list(
+        differing_keys("unaffected_by", old.config.get("unaffected_by", []), new.config.get("unaffected_by", []))
+    )
     files, _ignored = changed_files(old, new, diff)
     if files:
         details.insert(0, files_in_words(files))
@@ -81,7 +83,7 @@ def _config(
     """Yield the keys of sluice.yaml that differ: the scan's part is the section itself, the others' a digest of it."""
     section = SECTIONS.get(stage, "")
     told = [_section(section, each, stage) for each in (before, after)]
-    found = [line for line in _keys(section, *told) if line]
+    found = [line for line in differing_keys(section, *told) if line]
     yield from found or [f"{section or 'another'} section of sluice.yaml"]
 
 
@@ -93,11 +95,11 @@ def _section(section: str, side: tuple[KeyedStage, str | None], stage: StageName
     return {name: value for name, value in known.items() if name not in NOT_IN_KEY.get(stage, ())}
 
 
-def _keys(path: str, before: Any, after: Any) -> Iterator[str]:
+def differing_keys(path: str, before: Any, after: Any) -> Iterator[str]:
     """Yield `test.args: [] → ["-x"]`, a line a key that differs."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for name in sorted(before.keys() | after.keys()):
-            yield from _keys(f"{path}.{name}", before.get(name), after.get(name))
+            yield from differing_keys(f"{path}.{name}", before.get(name), after.get(name))
     elif before != after:
         yield f"{path}: {_value(_text(before))} → {_value(_text(after))}"
 

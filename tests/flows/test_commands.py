@@ -13,7 +13,8 @@ from tests.flows.command_line import CommandLine
 pytestmark = pytest.mark.services
 
 ACTING = ("run", "rollback", "cancel", "init", "up", "down", "demo", "settle", "fence")
-LOOKING = ("runs", "report", "lineage", "logs", "why", "sql", "check", "plan", "schema", "status", "doctor", "env")
+LOOKING = ("runs", "report", "diff", "lineage", "logs", "why", "sql", "check", "plan", "schema", "status", "doctor")
+LOOKING += ("env",)
 
 
 @pytest.fixture(scope="module")

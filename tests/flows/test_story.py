@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,6 +131,35 @@ def test_a_commit_that_breaks_when_it_runs_is_rolled_back(story: Story) -> None:
     assert story.chapters["good"].commit in chapter.serving
     query = f"SELECT count(*) {FENCES}"
     assert story.sluice.one(query, commit=chapter.commit) == 1
+
+
+def test_the_lineage_of_the_bad_release_ends_in_its_rollback(story: Story) -> None:
+    chapter = story.chapters["bad"]
+    digest = story.sluice.one("SELECT digest FROM releases WHERE commit_sha = :commit", commit=chapter.commit)
+    lines = story.sluice("lineage", digest[:24]).ended(0).out.splitlines()
+    assert lines[0].startswith(f"trigger {chapter.run_id[:8]}  cli by ")
+    said = [re.sub(r"^[ │├└─]+", "", line).split(f" {chapter.commit[:10]}")[0] for line in lines]
+    for start in ("asked for commit", "tested by test", f"built into release {digest[:19]}", "scanned by scan",
+                  "deployed as deployment", "undone by rollback", "restores release"):  # fmt: skip
+        assert any(line.startswith(start) for line in said), lines
+
+
+def test_the_report_of_the_bad_release_is_one_page(story: Story) -> None:
+    chapter = story.chapters["bad"]
+    page = story.sluice("report", chapter.run_id, "--html", "-").ended(0).out
+    assert page.startswith("<!doctype html>")
+    for part in ("change", "findings", "release", "deployment", "smoke", "rollback", "checks", "lineage"):
+        assert f'id="{part}"' in page, part
+    assert "src/greeter/answers.py" in page
+    told = json.loads(story.sluice("report", chapter.run_id, "--json").ended(0).out)
+    assert told["tests"]["change"]["valid"] >= 2
+    assert told["findings"]["base"]["commit"] is not None
+
+
+def test_diff_says_what_the_mended_commit_changed(story: Story) -> None:
+    text = story.sluice("diff", story.chapters["bad"].run_id, story.chapters["mended"].run_id).ended(0).out
+    assert "rolled_back" in text
+    assert text.rstrip().splitlines()[-1].startswith("the same: tests")
 
 
 def test_a_fenced_release_is_refused(story: Story) -> None:
