@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.run import Run
+from sluice import secrets
 from sluice.config.detect import detect
 from sluice.config.effective import effective
 from sluice.config.load import FILE_NAME, load, load_project
@@ -147,6 +148,7 @@ def read_project(run: Run, request: PipelineRequest, accepted: CheckoutRecord) -
     git.materialise(accepted.source, tree, log=run.log)
     declared = load_project(tree).config
     config = effective(declared, detect(tree, run.project))
+    secrets.learn(reference for each in config.environments.values() for reference in each.secrets.values())
     chosen = plan(
         config, accepted.ref_kind, accepted.ref_name, accepted.default_branch, pull_request=request.pull_request
     )

@@ -82,6 +82,7 @@ def run(
     secrets: Sequence[str] = (),
     grace: float = KILL_GRACE_SECONDS,
     daemonises: bool = False,
+    keep: int = CAPTURE_LIMIT,
 ) -> Completed:
     """Run a program to its end.
 
@@ -97,6 +98,7 @@ def run(
         secrets: values that are masked in the log and in errors.
         grace: seconds between TERM and KILL.
         daemonises: what it leaves in its process group is wanted: a daemon that has not left the group yet.
+        keep: bytes of output that are captured; the first ones go when more comes.
 
     Raises:
         ToolMissingError: the program is not there or cannot be executed.
@@ -106,7 +108,7 @@ def run(
     sink = _masked(log, secrets)
     if sink:
         sink("$ " + shlex.join(words))
-    done = _process(words, cwd, env, timeout, sink, merge, stdin, grace, daemonises)
+    done = _process(words, cwd, env, timeout, sink, merge, stdin, grace, daemonises, keep)
     if done.timed_out and accept is not None:
         raise CommandError(
             f"{shlex.join(words[:3])} did not end within {timeout:g} s",
@@ -145,6 +147,7 @@ def _process(
     stdin: str | None,
     grace: float,
     daemonises: bool,
+    keep: int,
 ) -> Completed:
     started = time.monotonic()
     try:
@@ -160,7 +163,7 @@ def _process(
     except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
         raise _missing(words[0], cwd, error) from error
     meter = _Meter(child.pid)
-    out, err = _Capture(log), _Capture(log)
+    out, err = _Capture(log, keep), _Capture(log, keep)
     readers = [threading.Thread(target=out.read, args=(child.stdout,), daemon=True)]
     if child.stderr is not None:
         readers.append(threading.Thread(target=err.read, args=(child.stderr,), daemon=True))
@@ -254,8 +257,9 @@ def _end_stragglers(pgid: int, readers: list[threading.Thread], *, spare: bool) 
 class _Capture:
     """Reads a pipe line by line: hands each line to the log, keeps a bounded amount."""
 
-    def __init__(self, log: LineSink | None) -> None:
+    def __init__(self, log: LineSink | None, keep: int) -> None:
         self._log = log
+        self._limit = keep
         self._lines: deque[bytes] = deque()
         self._size = 0
         self.truncated = False
@@ -270,7 +274,7 @@ class _Capture:
     def _keep(self, line: bytes) -> None:
         self._lines.append(line)
         self._size += len(line)
-        while self._size > CAPTURE_LIMIT:
+        while self._size > self._limit:
             self._size -= len(self._lines.popleft())
             self.truncated = True
 

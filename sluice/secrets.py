@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from sluice import masks
 from sluice.config.texts import ServiceVariable
 from sluice.errors import DeployRefusedError
 
@@ -44,7 +46,17 @@ def resolve(references: Mapping[str, str], where: str) -> dict[str, str]:
     Raises:
         SecretError: a reference is malformed, or there is nothing behind it.
     """
-    return {variable: _value(reference, f"{where}.{variable}") for variable, reference in references.items()}
+    found = {variable: _value(reference, f"{where}.{variable}") for variable, reference in references.items()}
+    masks.learn(found.values())
+    return found
+
+
+def learn(references: Iterable[str]) -> None:
+    """Let logs hide the values that these references lead to, as far as this machine has them; blocks are not asked."""
+    for reference in references:
+        if reference.startswith(("env:", "file:")):
+            with suppress(SecretError):  # told when something needs it
+                masks.learn([_value(reference, "")])
 
 
 def block_secrets(name: str) -> frozenset[str]:
@@ -71,6 +83,7 @@ def environment_block(name: str, where: str) -> dict[str, str]:
             next_step=f"Make it in the Prefect UI: Blocks, Sluice Environment, name {name}.",
         )
     values = {**(fields.get("variables") or {}), **(fields.get("secrets") or {})}
+    masks.learn(map(str, (fields.get("secrets") or {}).values()))
     try:
         return _VARIABLES.validate_python(values)
     except ValidationError as error:

@@ -149,6 +149,7 @@ class Settings(BaseSettings):
     keep_days: int = Field(
         default=400, ge=31, description="Days after which months of test results, logs and findings are dropped."
     )
+    log_limit_mb: float = Field(default=50.0, gt=0, description="MiB of one stage's log that are kept, beside its end.")
     work_pool: str = Field(default="sluice", description="Prefect work pool that runs the pipeline.")
     git_credentials: str = Field(
         default="",
@@ -160,3 +161,8 @@ class Settings(BaseSettings):
     def home(self) -> Home:
         """Return the state directory as an absolute :class:`Home`."""
         return Home(self.home_path.expanduser().absolute())
+
+    @property
+    def log_limit(self) -> int:
+        """Return the limit of a stage's log in bytes."""
+        return int(self.log_limit_mb * (1 << 20))

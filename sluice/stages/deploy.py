@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from sluice import masks
 from sluice.errors import DeployFailedError
 from sluice.records.deploy import Condition, DeployRecord, DeployRequest, Replica, Step
 from sluice.stages.deploy_conditions import preflight, started_as_asked
@@ -39,6 +40,8 @@ def deploy(request: DeployRequest, place: Workplace, world: DeployWorld) -> Depl
     service = required_service(request.service)
     refuse_by_rule(request)
     secrets = secrets_of(request.declaration, request.environment)
+    for name in masks.too_short(secrets):
+        place.log(f"the value of {name} is too short to be hidden in logs (fewer than {masks.SHORTEST} characters)")
     project, run_id = place.context.project, place.context.run_id
     kept = Kept(release=request.release, service=service, declaration=request.declaration, smoke=request.smoke)
     with turn(world, project, request.environment, run_id, place.log, request.declaration) as mine:

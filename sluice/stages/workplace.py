@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
 
+from sluice import masks
 from sluice.artifacts import ArtifactStore
+from sluice.logs.capped import CappedLog, capped_log
 from sluice.records.common import StageContext
-from sluice.settings import Home
+from sluice.settings import Home, Settings
 
 
 def now() -> datetime:
@@ -22,19 +22,16 @@ def now() -> datetime:
 class Workplace:
     """Where one stage of one run works. Open it with :func:`open_workplace`."""
 
-    def __init__(self, context: StageContext, log_file: TextIO) -> None:
+    def __init__(self, context: StageContext, log: CappedLog) -> None:
         self.context = context
         self.home = Home(Path(context.home))
         self.artifacts = ArtifactStore(self.home.artifacts)
         self.workspace = self.home.workspaces / context.run_id / context.stage
-        self._file = log_file
-        self._lock = threading.Lock()
+        self._log = log
 
     def log(self, line: str) -> None:
-        """Append one line to the stage's log; safe from several threads."""
-        with self._lock:
-            self._file.write(line + "\n")
-            self._file.flush()
+        """Append one line to the stage's log, without the secrets that are known; safe from several threads."""
+        self._log.write(masks.hide(line))
 
     @property
     def log_path(self) -> Path:
@@ -47,5 +44,5 @@ def open_workplace(context: StageContext) -> Iterator[Workplace]:
     """Open the stage's log for appending and give the stage its :class:`Workplace`."""
     folder = Home(Path(context.home)).run_logs(context.run_id)
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{context.stage}.log").open("a", encoding="utf-8") as file:
-        yield Workplace(context, file)
+    with capped_log(folder / f"{context.stage}.log", Settings().log_limit) as log:
+        yield Workplace(context, log)

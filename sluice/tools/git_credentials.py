@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from sluice import secrets
+from sluice import masks, secrets
 from sluice.errors import ConfigError
 from sluice.settings import Settings
 from sluice.tools import prefect_blocks
@@ -29,6 +29,10 @@ class Credential:
     host: str
     username: str
     token: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Keep the token out of all logs."""
+        masks.learn([self.token])
 
     def variables(self) -> dict[str, str]:
         """Return the variables that make git, and git-lfs, answer this host's question for a login."""

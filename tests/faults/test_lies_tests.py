@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sluice.logs.capped import TAIL_BYTES
 from sluice.stages.testing import execution
 from tests.stages.testing_room import Room, counts, only, problem
 
@@ -229,14 +230,17 @@ class TestLogs:
     """What tests print cannot fill the disk or the memory."""
 
     def test_a_flood_is_cut_and_said(self, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(execution, "LOG_LIMIT", 10_000)
+        monkeypatch.setenv("SLUICE_LOG_LIMIT_MB", "0.01")
         room.project(**{"a.txt": "x"})
         text = 'yes | head -n 100000; echo "$GREEN" > junit.xml'
         record = room.run(**shell(text, env={"GREEN": GREEN}))  # type: ignore[arg-type]
         log = room.read(only(record).log)
         assert record.passed
-        assert len(log) < 12_000
-        assert "more lines were left out" in log.splitlines()[-1]
+        assert len(log) < 10_485 + TAIL_BYTES + 400
+        told = [line for line in log.splitlines() if line.startswith("[")]
+        assert len(told) == 2
+        left = int(told[1].removeprefix("[").split()[0])
+        assert log.splitlines().count("y") + left == 100_000, "each line is there or counted"
 
     def test_bytes_that_are_no_text(self, room: Room) -> None:
         room.project(**{"a.txt": "x"})

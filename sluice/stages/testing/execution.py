@@ -8,10 +8,11 @@ import signal
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TextIO
 
-from sluice import command, limits
+from sluice import command, limits, masks
+from sluice.logs.capped import capped_log
 from sluice.records.testing import FailedTest, TestExecution
+from sluice.settings import Settings
 from sluice.stages.testing import coverage, report
 from sluice.stages.testing.job import Job, read_trace, test_environment
 from sluice.stages.testing.runners import RUNNERS
@@ -19,7 +20,7 @@ from sluice.stages.testing.shard_coverage import GATE
 from sluice.stages.workplace import Workplace, now
 
 GRACE_SECONDS = 10.0
-LOG_LIMIT = 50 << 20  # characters of one execution's log that are kept
+CAPTURED_BYTES = 1 << 20  # of the output that is kept in memory: the log has it all
 _FATAL = {128 + number for number in (4, 6, 7, 8, 9, 11, 15, 24, 25)}  # a shell's way to say "ended by a signal"
 
 
@@ -32,36 +33,16 @@ class Outcome:
     reason: str
 
 
-class _Log:
-    """Writes one execution's lines to its own file and to the stage's log, up to a limit."""
-
-    def __init__(self, file: TextIO, place: Workplace) -> None:
-        self._file = file
-        self._place = place
-        self._size = 0
-        self._dropped = 0
-
-    def __call__(self, line: str) -> None:
-        self._size += len(line) + 1
-        if self._size > LOG_LIMIT:
-            self._dropped += 1
-            return
-        self._file.write(line + "\n")
-        self._place.log(line)
-
-    def close(self) -> None:
-        if self._dropped:
-            text = f"[{self._dropped} more lines were left out: the log is longer than {LOG_LIMIT >> 20} MiB]"
-            self._file.write(text + "\n")
-            self._place.log(text)
-
-
 @contextlib.contextmanager
-def _log(job: Job, place: Workplace) -> Iterator[_Log]:
-    with (job.out / "output.log").open("w", encoding="utf-8", errors="replace") as file:
-        log = _Log(file, place)
+def _log(job: Job, place: Workplace) -> Iterator[command.LineSink]:
+    """Give a log that writes into the execution's own file and into the stage's log."""
+    with capped_log(job.out / "output.log", Settings().log_limit) as own:
+
+        def log(line: str) -> None:
+            own.write(masks.hide(line))
+            place.log(line)
+
         yield log
-        log.close()
 
 
 def execute(job: Job, place: Workplace) -> Outcome:
@@ -118,6 +99,7 @@ def _run(job: Job, words: list[str], log: command.LineSink) -> tuple[command.Com
             merge=True,
             accept=None,
             grace=GRACE_SECONDS,
+            keep=CAPTURED_BYTES,
         )
         return done, limits.oom_killed(group)
     finally:
