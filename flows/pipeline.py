@@ -24,7 +24,7 @@ def pipeline(request: PipelineRequest) -> State[Any] | None:
 def stages(request: PipelineRequest) -> None:
     """Run the stages that the project's plan has for this ref; each sees only accepted records."""
     with open_run(Run.of_pipeline(request)) as run:
-        resolved, config = resolve(request, run.home)
+        resolved, config = resolve(run, request)
         run.is_about(resolved, config.project)
         source = run.through(CHECKOUT, checkout_request(request, resolved, config))
         project = read_project(run, request, source)

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from flows.earlier import earlier
 from flows.run import Run
 from sluice import secrets
 from sluice.config.detect import detect
@@ -23,7 +24,6 @@ from sluice.records.deploy import DeployRequest
 from sluice.records.request import PipelineRequest
 from sluice.records.scan import FindingSeverity, ScanRecord, ScanRequest
 from sluice.records.testing import TestRequest
-from sluice.settings import Home
 from sluice.stages.build_platforms import own_platform
 from sluice.stages.content import content_digest
 from sluice.stages.testing import cells
@@ -31,14 +31,22 @@ from sluice.store.precedents import Precedents
 from sluice.tools import git
 
 
-def resolve(request: PipelineRequest, home: Home) -> tuple[ResolvedRef, Config]:
+def resolve(run: Run, request: PipelineRequest) -> tuple[ResolvedRef, Config]:
     """Return the ref as it stands now, and the `sluice.yaml` of its commit (the defaults when it has none).
+
+    Of a run that resumes another: as that one recorded them.
 
     Raises:
         UsageError: no repository, no such ref.
         ConfigError: the file is wrong; every problem with its line.
     """
-    resolved = git.resolve(request.repository, request.ref, home, log=None)
+    run.earlier = earlier(request)
+    if run.earlier is not None:
+        resolved = run.earlier.resolved(run.home)
+    else:
+        resolved = git.resolve(request.repository, request.ref, run.home, log=None)
+    if run.earlier is not None and run.earlier.config is not None:
+        return resolved, run.earlier.config
     text = git.read_file(Path(resolved.mirror), resolved.commit, FILE_NAME)
     return resolved, Config() if text is None else load(text, FILE_NAME).config
 
@@ -143,15 +151,26 @@ class Project:
 
 
 def read_project(run: Run, request: PipelineRequest, accepted: CheckoutRecord) -> Project:
-    """Return the project as its files declare it; they are read from a clean tree and never executed."""
-    tree = run.home.workspaces / run.id / "project"
-    git.materialise(accepted.source, tree, log=run.log)
-    declared = load_project(tree).config
-    config = effective(declared, detect(tree, run.project))
+    """Return the project as its files declare it, or as the run that is resumed recorded it."""
+    config, chosen = _pinned(run) or _declared(run, request, accepted)
     secrets.learn(reference for each in config.environments.values() for reference in each.secrets.values())
-    chosen = plan(
-        config, accepted.ref_kind, accepted.ref_name, accepted.default_branch, pull_request=request.pull_request
-    )
     source = accepted.source.model_copy(update={"content": content_digest(accepted.source, config.unaffected_by)})
     run.store.set_plan(run.id, chosen.model_dump(mode="json"), config.model_dump(mode="json"), chosen.stages)
     return Project(config, chosen, source, accepted.ref_kind, accepted.ref_name)
+
+
+def _pinned(run: Run) -> tuple[Config, Plan] | None:
+    if run.earlier is None or run.earlier.config is None or run.earlier.plan is None:
+        return None
+    return run.earlier.config, run.earlier.plan
+
+
+def _declared(run: Run, request: PipelineRequest, accepted: CheckoutRecord) -> tuple[Config, Plan]:
+    """Read the files from a clean tree; they are never executed."""
+    tree = run.home.workspaces / run.id / "project"
+    git.materialise(accepted.source, tree, log=run.log)
+    config = effective(load_project(tree).config, detect(tree, run.project))
+    chosen = plan(
+        config, accepted.ref_kind, accepted.ref_name, accepted.default_branch, pull_request=request.pull_request
+    )
+    return config, chosen

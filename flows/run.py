@@ -16,9 +16,11 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Failed
 
 from data_checks.facts import BoundaryFacts
+from flows.earlier import Earlier
 from flows.stage import Stage
 from flows.stopping import Beat, be_stoppable, stop_myself
 from flows.summary import summarise
+from sluice.artifacts import ArtifactStore
 from sluice.database import database
 from sluice.errors import CancelledRunError, Exit, SluiceError
 from sluice.logs.shipper import LogShipper
@@ -62,6 +64,7 @@ class Run:
             "database_max_age_days": self.settings.trivy_db_max_age_days,
         }
         self.branch = self.default_branch = ""
+        self.earlier: Earlier | None = None
         self.logs = LogShipper(database(), self.id, self.home.run_logs(self.id))
         self._attempts: dict[StageName, str] = {}
 
@@ -110,8 +113,9 @@ class Run:
 
     def context(self, stage: Stage) -> StageContext:
         """Return where a stage of this run works."""
+        fresh = self.fresh or (self.earlier is not None and self.earlier.repeats(stage.name))
         return StageContext(
-            run_id=self.id, project=self.project, stage=stage.name, home=str(self.home.root), fresh=self.fresh
+            run_id=self.id, project=self.project, stage=stage.name, home=str(self.home.root), fresh=fresh
         )
 
     def through(self, stage: Stage, *requests: Any, **facts: Any) -> Any:
@@ -125,7 +129,7 @@ class Run:
         """
         self._attempts[stage.name] = attempt_id = self.store.start_stage(self.id, stage.name)
         try:
-            record, cells = self._work(stage, requests)
+            record, cells = self._taken_up(stage) or self._work(stage, requests)
         except SluiceError as error:
             world = error.exit_code in (Exit.INFRASTRUCTURE, Exit.BUG)
             self.logs.flush(stage.name)
@@ -142,6 +146,11 @@ class Run:
     def amend(self, stage: Stage, record: StageRecord, **facts: Any) -> None:
         """Write what became of an accepted record later (a candidate that serves now) through the same boundary."""
         self._pass(stage, record, {**self.facts, **facts})
+
+    def _taken_up(self, stage: Stage) -> tuple[Any, tuple[Any, ...]] | None:
+        """Return the record of the run that this one resumes; None when the stage has to run."""
+        found = self.earlier and self.earlier.accepted(stage.name, ArtifactStore(self.home.artifacts))
+        return (found, ()) if found else None
 
     def _work(self, stage: Stage, requests: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         """Return the stage's record, and the records of the cells that it was merged from."""

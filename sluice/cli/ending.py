@@ -12,6 +12,7 @@ from sluice.settings import Settings
 from sluice.states import RunState, StageName
 from sluice.store.views import RunView
 
+RESUMABLE = (RunState.ERRORED, RunState.LOST, RunState.CANCELLED)  # what may end otherwise without another commit
 RUN = typer.Argument("latest", help="Run: `latest`, an id, or its first characters.")
 PROJECT = typer.Option(None, "--project", help="The newest run of this project.")
 BRANCH = typer.Option(None, "--branch", help="The newest run of this branch or tag.")
@@ -24,6 +25,8 @@ def show_head(view: RunView) -> None:
     out.print(f"[bold {colour}]{sign} {view.state}[/]  {escape(view.project)} {ref} {commit}  run {view.id}")
     if view.subject:
         out.print(f"  {plain(view.subject)}", markup=False, style="dim")
+    if view.resumes:
+        out.print(f"  resumes run {view.resumes[:8]}", style="dim")
 
 
 def show_end(view: RunView) -> None:
@@ -38,6 +41,7 @@ def show_end(view: RunView) -> None:
     if serving and view.state == RunState.PASSED:
         out.print(f"  {serving}", markup=False)
     logs_too = "" if view.state == RunState.PASSED else f"   ·   sluice logs {view.id[:8]}"
+    logs_too += f"   ·   sluice resume {view.id[:8]}" if view.commit and view.state in RESUMABLE else ""
     out.print(f"  sluice report {view.id[:8]}{logs_too}", markup=False, style="dim")
 
 

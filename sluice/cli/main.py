@@ -18,6 +18,7 @@ from sluice.errors import Exit, SluiceError, UsageError
 
 GROUPS = {  # module → its commands: only the one that is asked for is imported, all of them for the help
     "runs": ("run", "rollback", "cancel", "runs"),
+    "resume": ("resume",),
     "report": ("report",),
     "lineage": ("lineage",),
     "diff": ("diff",),

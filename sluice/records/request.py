@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sluice.states import StageName
+
 
 def _in_order(schema: dict[str, Any]) -> None:
     """Number the properties: Postgres keeps the keys of a JSON object in an order of its own."""
@@ -80,6 +82,16 @@ class PipelineRequest(BaseModel):
         pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
     )
 
+    resumes: str | None = Field(
+        default=None,
+        title="Resumes",
+        description="Id of the run whose recorded inputs and accepted stages are taken up. Set by `sluice resume`.",
+        pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+    )
+    from_stage: StageName | None = Field(
+        default=None, title="From stage", description="Of a resumed run: run this stage and all after it again."
+    )
+
     @property
     def project(self) -> str:
         """The project's name as long as no `sluice.yaml` gives another: the repository's."""
@@ -94,6 +106,7 @@ class PipelineRequest(BaseModel):
             "trigger": self.trigger.value,
             "requested_by": self.requested_by,
             "request": self.model_dump(mode="json", exclude={"repository"}),
+            "resumes": self.resumes,
         }
 
 

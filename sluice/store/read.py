@@ -29,7 +29,7 @@ __all__ = ["Reader", "RunLine", "RunView", "StageView"]
 RUN = """
 SELECT v.run_id::text AS id, v.number, v.project, v.kind, v.ref, v.ref_kind, v.commit_sha AS commit, v.subject,
        v.trigger, v.requested_by, v.state, v.reason, v.exit_code, v.seconds, v.created_at, v.started_at, v.ended_at,
-       r.prefect_flow_run_id::text AS prefect_flow_run_id
+       r.prefect_flow_run_id::text AS prefect_flow_run_id, r.resumes::text AS resumes
 FROM v_runs v JOIN pipeline_runs r ON r.id = v.run_id
 """
 NEWEST = """

@@ -75,6 +75,7 @@ class RunStore(StageRuns):
         kind: str = "pipeline",
         request: Mapping[str, Any] | None = None,
         prefect_flow_run_id: str | None = None,
+        resumes: str | None = None,
     ) -> str:
         """Open a run as `queued`; opening it again changes nothing. Return its id."""
         with self.engine.begin() as connection:
@@ -88,6 +89,7 @@ class RunStore(StageRuns):
                 requested_by=storable_text(requested_by),
                 request=storable(dict(request or {})),
                 prefect_flow_run_id=prefect_flow_run_id,
+                resumes=select(PipelineRun.id).where(PipelineRun.id == resumes).scalar_subquery(),
             )
             connection.execute(row.on_conflict_do_nothing(index_elements=["id"]))
         return run_id

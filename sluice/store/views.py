@@ -91,6 +91,7 @@ class RunLine:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    resumes: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tests.flows.command_line import CommandLine
 
 pytestmark = pytest.mark.services
 
-ACTING = ("run", "rollback", "cancel", "init", "up", "down", "demo", "settle", "fence")
+ACTING = ("run", "resume", "rollback", "cancel", "init", "up", "down", "demo", "settle", "fence")
 LOOKING = ("runs", "report", "diff", "lineage", "logs", "why", "sql", "check", "plan", "schema", "status", "doctor")
 LOOKING += ("env",)
 

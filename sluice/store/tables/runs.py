@@ -53,6 +53,7 @@ class PipelineRun(Base):
         one_of("trigger", ("cli", "ui", "schedule", "webhook", "api")),
         commit("commit_sha"),
         CheckConstraint("exit_code BETWEEN 0 AND 255", name="exit_code"),
+        CheckConstraint("resumes <> id", name="not_itself"),
         CheckConstraint(f"(ended_at IS NULL) = (state IN ({OPEN_RUN}))", name="terminal_has_end"),
         CheckConstraint(f"(exit_code IS NULL) = (state IN ({OPEN_RUN}))", name="terminal_has_exit_code"),
         CheckConstraint("(exit_code = 0) = (state = 'passed')", name="only_passed_exits_0"),
@@ -91,6 +92,9 @@ class PipelineRun(Base):
     created_at: Mapped[datetime] = written_at("When it was opened.")
     started_at: Mapped[datetime | None] = column("When its first owner began.")
     ended_at: Mapped[datetime | None] = column("When it reached its final state.")
+    resumes: Mapped[UuidText | None] = column(
+        "The run whose pinned inputs it takes up.", ForeignKey("pipeline_runs.id", ondelete="SET NULL")
+    )
 
 
 class StageRun(Base):
