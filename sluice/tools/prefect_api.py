@@ -205,7 +205,7 @@ class PrefectApi:
                 where=where,
                 next_step="Set PREFECT_API_AUTH_STRING to its user:password.",
             )
-        error = PrefectDownError if answer.status_code in (429, 502, 503, 504) else PrefectError
+        error = PrefectDownError if answer.status_code in (429, 500, 502, 503, 504) else PrefectError
         raise error(f"the Prefect server answered {answer.status_code}", where=where, found=answer.text)
 
 

@@ -61,7 +61,7 @@ def test_a_killed_flow_is_lost_in_time_and_the_next_run_works(sluice: CommandLin
     sluice.serves(clerk.name, commit)
 
 
-@pytest.mark.parametrize("name", ["worker", "prefect", "postgres"])
+@pytest.mark.parametrize("name", ["worker", "prefect", "postgres", "caddy"])
 def test_a_run_outlives_the_death_of_a_service(sluice: CommandLine, clerk: Clerk, name: str) -> None:
     commit = clerk.commit(f"Without {name}", seconds=5)
     running = sluice.start("run", clerk.path).reaches("test")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,8 @@ SLOW_BUILD = {
     },
 }
 SLOW: dict[str, dict[str, Any]] = {
+    "checkout": {"submodules": True},  # of a server that never answers
+    "scan": {"files": {"big.py": f"x = [{'1, ' * 400_000}]\n"}},  # bandit looks at each element
     "test": {"seconds": 120},
     "build": SLOW_BUILD,
     "deploy": {"broken": "health"},
@@ -34,24 +38,38 @@ class Served:
 
     clerk: Clerk
     first: str
+    silent: str
+
+    def commit(self, message: str, stage: str) -> None:
+        """Commit what makes a stage slow."""
+        changes = dict(SLOW[stage])
+        if stage == "checkout":
+            changes["files"] = {".gitmodules": f'[submodule "m"]\n\tpath = m\n\turl = {self.silent}\n'}
+        self.clerk.commit(message, **changes)
+        if stage == "checkout":
+            self.clerk.repository.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},m")
+            self.clerk.repository.git("commit", "--quiet", "-m", "With a module")
 
 
 @pytest.fixture(scope="module")
-def served(shared: CommandLine) -> Served:
+def served(shared: CommandLine) -> Iterator[Served]:
     clerk = Clerk(shared.folder, "slowclerk")
     clerk.sections["service"]["start_timeout"] = "120s"
     first = clerk.commit("Good")
     shared("run", clerk.path).ended(0)
-    return Served(clerk, first)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        yield Served(clerk, first, f"https://127.0.0.1:{silent.getsockname()[1]}/m.git")
 
 
 @pytest.mark.parametrize(
     ("stage", "how"),
-    [("test", "Ctrl-C"), ("build", "cancel"), ("deploy", "Ctrl-C"), ("deploy", "cancel"), ("smoke", "cancel")],
+    [*((stage, "Ctrl-C") for stage in ("checkout", "test", "build", "scan", "deploy", "smoke")), ("deploy", "cancel")],
 )
 def test_a_stopped_run_leaves_nothing(sluice: CommandLine, served: Served, stage: str, how: str) -> None:
     clerk = served.clerk
-    clerk.commit(f"{stage} {how}", **SLOW[stage])
+    served.commit(f"{stage} {how}", stage)
     running = sluice.start("run", clerk.path).reaches(stage)
     clerk.repository.git("checkout", "--quiet", "-B", "main", served.first)
     if how == "Ctrl-C":

@@ -81,7 +81,9 @@ def test_a_server_that_is_away_is_transient() -> None:
     assert caught.value.transient
 
 
-@pytest.mark.parametrize(("status", "code"), [(401, "PREFECT_LOGIN"), (500, "PREFECT_REFUSED"), (503, "PREFECT_DOWN")])
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "PREFECT_LOGIN"), (409, "PREFECT_REFUSED"), (500, "PREFECT_DOWN"), (503, "PREFECT_DOWN")]
+)
 def test_refusals_say_which(status: int, code: str) -> None:
     with pytest.raises((PrefectError, PrefectDownError), match=code):
         api(lambda _request: httpx.Response(status, text="no")).flow_run("x")
