@@ -6,13 +6,31 @@ import hashlib
 import os
 import shutil
 import tempfile
+import unicodedata
 from pathlib import Path
 
-from sluice.errors import InfrastructureError
+from sluice.errors import InfrastructureError, SluiceError
 from sluice.records.common import ArtifactRef
 from sluice.used import touch
 
 CHUNK = 1 << 20
+NAME_BYTES = 200  # with room for what a file system or an archive puts in front
+_FORBIDDEN = set('/\\:*?"<>|')
+_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in range(1, 10))}
+
+
+class ArtifactNameError(SluiceError):
+    """A name that a file cannot have everywhere, or that would deceive who reads it."""
+
+    code = "ARTIFACT_NAME"
+    next_step = "Give it a plain name, without folders and signs that cannot be seen."
+
+
+class ArtifactExistsError(SluiceError):
+    """One stage calls two different files the same."""
+
+    code = "ARTIFACT_EXISTS"
+    next_step = "This is a bug in Sluice; please report it."
 
 
 class ArtifactCorruptError(InfrastructureError):
@@ -20,6 +38,27 @@ class ArtifactCorruptError(InfrastructureError):
 
     code = "ARTIFACT_CORRUPT"
     next_step = "The file was changed on disk; run the stage again (`sluice run --fresh`)."
+
+
+def checked_name(name: str) -> str:
+    """Return the name if every system can hold it and it shows what it is.
+
+    Raises:
+        ArtifactNameError: empty, too long, a path, a device of Windows, or with signs that cannot be seen.
+    """
+    hidden = any(unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp") for sign in name)
+    size = len(name.encode("utf-8", "surrogatepass"))
+    wrong = (
+        (not name or name in (".", ".."), "a name"),
+        (size > NAME_BYTES, f"at most {NAME_BYTES} bytes"),
+        (hidden, "signs that can be seen"),
+        (bool(_FORBIDDEN & set(name)) or name[-1:] in (" ", "."), "a name and not a path"),
+        (name.partition(".")[0].rstrip().upper() in _DEVICES, "no name of a device"),
+    )
+    for is_wrong, allowed in wrong:
+        if is_wrong:
+            raise ArtifactNameError("an artifact cannot be called so", found=ascii(name), allowed=allowed)
+    return name
 
 
 def sha256_file(path: Path) -> str:
@@ -42,11 +81,14 @@ class ArtifactStore:
         """Copy a file into the store; no half file is ever visible under its digest.
 
         Raises:
+            ArtifactNameError: the name could not be a file's everywhere.
             InfrastructureError: `DISK_FULL` when the store's disk has no room.
         """
+        checked_name(name)
         digest = sha256_file(source)
         target = self.path(digest)
-        if target.exists():
+        # One that was cut by a crash is put right.
+        if target.exists() and target.stat().st_size == source.stat().st_size:
             touch(target)
         else:
             self._place(source, target)

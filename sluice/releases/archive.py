@@ -19,6 +19,8 @@ from sluice.records.build import Release
 MAX_MEMBERS = 300_000
 MAX_BYTES = 8 << 30
 NAME_BYTES = 255
+# A bomb of zeros is packed 1 : 1,028; code, texts and even sparse data stay far below the ratio.
+BOMB_RATIO, BOMB_BYTES = 200, 64 << 20
 
 
 class ArchiveRefusedError(InfrastructureError):
@@ -66,7 +68,7 @@ def extract(bundle: Path, folder: Path) -> None:
     """Extract a gzipped tar into an empty folder; regular files, folders and links that stay inside only."""
     seen: set[str] = set()
     links: dict[str, str] = {}
-    left = MAX_BYTES
+    left, packed = MAX_BYTES, bundle.stat().st_size
     try:
         with tarfile.open(bundle, "r|gz", encoding="utf-8", errors="strict") as tar:
             for member in tar:
@@ -74,6 +76,7 @@ def extract(bundle: Path, folder: Path) -> None:
                 left -= member.size
                 if left < 0 or len(seen) > MAX_MEMBERS:
                     raise _refused(member, f"the archive is larger than {MAX_BYTES} bytes or {MAX_MEMBERS} files")
+                refuse_bomb(MAX_BYTES - left, packed, member.name)
                 if member.issym():
                     links[name] = _inside(member, name)
                 elif member.isdir():
@@ -89,6 +92,14 @@ def extract(bundle: Path, folder: Path) -> None:
         (folder / name).symlink_to(target)
 
 
+def refuse_bomb(unpacked: int, packed: int, name: str) -> None:
+    """Raise ArchiveRefusedError when so many bytes cannot honestly come out of so few."""
+    if unpacked > BOMB_BYTES and unpacked > packed * BOMB_RATIO:
+        raise ArchiveRefusedError(
+            "the archive is a bomb", found=name, allowed=f"{BOMB_RATIO} bytes of content for each packed one"
+        )
+
+
 def _checked(member: tarfile.TarInfo, seen: set[str], links: dict[str, str]) -> str:
     path = PurePosixPath(member.name)
     parts = path.parts
@@ -98,6 +109,8 @@ def _checked(member: tarfile.TarInfo, seen: set[str], links: dict[str, str]) -> 
         raise _refused(member, "its name is too long")
     if not (member.isreg() or member.isdir() or member.issym()) or member.issparse():
         raise _refused(member, "it is no file, folder or link")
+    if member.mode & 0o7000:
+        raise _refused(member, "it would run with another user's rights")
     name = path.as_posix()
     if name in seen or any(parent.as_posix() in links for parent in path.parents):
         raise _refused(member, "it is there twice, or lies behind a link")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from sluice.errors import SluiceError
+from sluice.releases.archive import refuse_bomb
 
 MAX_FILES = 200_000
 MAX_BYTES = 4 << 30
@@ -35,6 +37,14 @@ def unpack(archive: Path, folder: Path) -> None:
         ReleaseUnreadableError: no tar or zip, broken, an entry leads outside, or larger than 4 GiB or 200,000 files.
     """
     budget = _Budget()
+    try:
+        _unpack_all(archive, folder, budget)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)  # half a release is no release
+        raise
+
+
+def _unpack_all(archive: Path, folder: Path, budget: _Budget) -> None:
     _unpack(archive, folder, budget)
     for _ in range(DEPTH - 1):
         for inner in [path for path in folder.rglob("*") if path.is_file() and ARCHIVE.search(path.name)]:
@@ -79,18 +89,29 @@ class _Budget:
 
 def _unpack(archive: Path, folder: Path, budget: _Budget) -> None:
     folder.mkdir(parents=True)
+    packed, unpacked = archive.stat().st_size, 0
     try:
-        for name, size, file in _entries(archive):
-            budget.take(size, name)
-            target = _inside(folder, name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with file, target.open("wb") as out:
-                shutil.copyfileobj(file, out)
+        with contextlib.closing(_entries(archive)) as entries:
+            for name, size, file in entries:
+                with file:
+                    budget.take(size, name)
+                    unpacked += size
+                    refuse_bomb(unpacked, packed, name)
+                    _write(_inside(folder, name), file, name)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError) as error:
         raise ReleaseUnreadableError("the release cannot be unpacked", where=archive.name, found=error) from error
 
 
-def _entries(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+def _write(target: Path, file: IO[bytes], name: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with target.open("xb") as out:
+            shutil.copyfileobj(file, out)
+    except FileExistsError as error:
+        raise ReleaseUnreadableError("an entry of the release is there twice", found=name) from error
+
+
+def _entries(archive: Path) -> Generator[tuple[str, int, IO[bytes]], None, None]:
     """Yield the regular files of an archive: name, size, content."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as box:

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, text
 
-from sluice.artifacts import ArtifactCorruptError, ArtifactStore
+from sluice.artifacts import ArtifactCorruptError, ArtifactExistsError, ArtifactStore
 from sluice.errors import InfrastructureError, SluiceError
 from sluice.keys import key_of
 from sluice.records.checks import BoundaryReport, CheckResult
@@ -559,3 +559,16 @@ def test_every_row_of_a_run_goes_with_it(engine: Engine, ingest: Ingest, files: 
         connection.execute(text("DELETE FROM pipeline_runs"))
     assert one(engine, "SELECT count(*) FROM quality_checks") == 0
     assert one(engine, "SELECT count(*) FROM coverage_files") == 0
+
+
+def test_two_files_of_one_name_are_refused(engine: Engine, ingest: Ingest, files: ArtifactStore) -> None:
+    run_id = a_run(engine)
+    twins = (files.put_bytes(b"one", "twin.txt"), files.put_bytes(b"two", "twin.txt"))
+    record = record_of(run_id, execution(files), artifacts=twins)
+    stage = stage_of(engine, record)
+    with pytest.raises(ArtifactExistsError, match="ARTIFACT_EXISTS: two files of one stage have one name"):
+        ingest.accept(stage, record, accepted())
+    assert rows(engine, "SELECT count(*) FROM stage_artifacts") == [(0,)]
+    same = (twins[0], files.put_bytes(b"one", "twin.txt"))
+    ingest.accept(stage, record_of(run_id, execution(files), artifacts=same), accepted())
+    assert rows(engine, "SELECT count(*) FROM stage_artifacts WHERE name = 'twin.txt'") == [(1,)]

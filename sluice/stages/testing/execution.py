@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import signal
 import uuid
 from collections.abc import Iterator
@@ -76,7 +75,7 @@ def execute(job: Job, place: Workplace) -> Outcome:
         running=trace.running,
         coverage=summary,
         coverage_problem=coverage_problem,
-        log=place.artifacts.put_file(job.out / "output.log", f"{_file_name(job)}.log", "text/plain"),
+        log=place.artifacts.put_file(job.out / "output.log", f"{job.file_name}.log", "text/plain"),
         peak_memory_bytes=done.peak_memory_bytes,
         cpu_seconds=done.cpu_seconds,
         environment=_environment(job),
@@ -136,10 +135,6 @@ def _environment(job: Job) -> dict[str, str]:
         "environment": found.key,
         **{name: found.versions[name] for name in ("coverage", "pytest-cov", "pytest-xdist") if name in found.versions},
     }
-
-
-def _file_name(job: Job) -> str:
-    return re.sub(r"[^A-Za-z0-9._=-]+", "_", f"{job.request.cell.label}-{job.framework}")
 
 
 def reason(execution: TestExecution, job: Job) -> str:

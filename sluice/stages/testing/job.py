@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -60,6 +61,13 @@ class Job:
     def report(self) -> Path:
         """Return where a runner of ours writes its JUnit XML."""
         return self.out / "junit.xml"
+
+    @property
+    def file_name(self) -> str:
+        """Return how files of this execution begin; two cells never share it."""
+        label = f"{self.request.cell.label}-{self.framework}"
+        plain = re.sub(r"[^A-Za-z0-9._=~-]+", "_", label)[:100]
+        return plain if plain == label else f"{plain}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
 
     @property
     def events(self) -> Path:

@@ -75,16 +75,12 @@ def read(job: Job, runner: Runner, trace: Trace, before: Before, place: Workplac
         problem = Problem(code=error.code, message=error.message)
         fields = {**empty, "report": files.stored, "report_problem": problem, "report_written_at": files.written_at}
         return Found(fields)
-    rows = place.artifacts.put_file(job.out / "cases.csv", f"{_label(job)}-cases.csv", "text/csv")
+    rows = place.artifacts.put_file(job.out / "cases.csv", f"{job.file_name}-cases.csv", "text/csv")
     _warn(told, log)
     fields = _fields(told, runner, trace)
     fields |= {"report": files.stored, "cases": rows, "report_written_at": files.written_at}
     failures = tuple(FailedTest(**one, cell=job.request.cell.label) for one in told["failures"])
     return Found(fields, failures)
-
-
-def _label(job: Job) -> str:
-    return f"{job.request.cell.label}-{job.framework}"
 
 
 def _unique(taken: Sequence[Taken]) -> list[Taken]:
@@ -104,12 +100,12 @@ def _digest(path: Path) -> bytes:
 def _store(taken: Sequence[Taken], job: Job, place: Workplace) -> ArtifactRef:
     """Keep the report as it was: the file itself, or several one after the other with their names between."""
     if len(taken) == 1:
-        return place.artifacts.put_file(taken[0].copy, f"{_label(job)}-junit.xml", "application/xml")
+        return place.artifacts.put_file(taken[0].copy, f"{job.file_name}-junit.xml", "application/xml")
     joined = job.out / "junit-files.txt"
     with joined.open("wb") as out:
         for one in taken:
             out.write(f"=== {one.name} ===\n".encode() + one.copy.read_bytes() + b"\n")
-    return place.artifacts.put_file(joined, f"{_label(job)}-junit.txt", "text/plain")
+    return place.artifacts.put_file(joined, f"{job.file_name}-junit.txt", "text/plain")
 
 
 def _refuse_stale(taken: Sequence[Taken], before: Before, code: str) -> None:
@@ -223,7 +219,7 @@ def read_coverage(
         return None, _problem("COVERAGE_MISSING", str(error))
     if told["dropped_paths"]:
         log(f"COVERAGE_PATH: {told['dropped_paths']} files outside the project are left out of the coverage")
-    rows = place.artifacts.put_file(job.out / "coverage.csv", f"{_label(job)}-coverage.csv", "text/csv")
+    rows = place.artifacts.put_file(job.out / "coverage.csv", f"{job.file_name}-coverage.csv", "text/csv")
     counts = ("lines_valid", "lines_covered", "branches_valid", "branches_covered")
     return CoverageSummary(**{name: told[name] for name in counts}, files=rows), None
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel
 from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 
+from sluice.artifacts import ArtifactExistsError
 from sluice.keys import key_of, key_parts
 from sluice.records.checks import BoundaryReport
 from sluice.records.common import ArtifactRef, StageRecord
@@ -57,11 +59,19 @@ def write_files(place: Place, record: StageRecord) -> None:
         for ref in sorted(files.values(), key=lambda ref: ref.sha256)
     ]
     place.connection.execute(insert(Artifact).on_conflict_do_nothing(index_elements=["sha256"]), known)
+    _refuse_twins(record)
     named = sorted({(ref.name, ref.sha256) for ref in files_of(record)})
     place.copy_dicts(
         StageArtifact,
         [{"stage_run_id": place.stage_run_id, "name": name, "sha256": sha256} for name, sha256 in named],
     )
+
+
+def _refuse_twins(record: StageRecord) -> None:
+    own = sorted({(ref.name, ref.sha256) for ref in record.artifacts})
+    for (name, one), (other_name, other) in pairwise(own):
+        if name == other_name:
+            raise ArtifactExistsError("two files of one stage have one name", where=name, found=other, allowed=one)
 
 
 def write_tools(place: Place, record: StageRecord) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sluice.releases import ArchiveRefusedError
 from sluice.stages import scan_release
 from sluice.stages.scan_content import _prune, is_dockerfile, is_excluded, is_python
 from sluice.stages.scan_release import ReleaseUnreadableError, declared, unpack
@@ -147,9 +148,34 @@ def tar_with(**fields: object) -> Callable[[Path], None]:
     return make
 
 
+def encrypted(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as box:
+        box.writestr("x", b"abc")
+    data = bytearray(path.read_bytes())
+    for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + at] |= 1  # the flag "encrypted", in both headers
+    path.write_bytes(bytes(data))
+
+
+def twice(path: Path) -> None:
+    with tarfile.open(path, "w") as tar:
+        for text in (b"good", b"evil"):
+            member = tarfile.TarInfo("x")
+            member.size = 4
+            tar.addfile(member, io.BytesIO(text))
+
+
+def bomb(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as box:
+        box.writestr("zeros", bytes(65 << 20))
+
+
 @pytest.mark.parametrize(
     "make",
     [
+        encrypted,
+        twice,
+        bomb,
         lambda path: path.write_bytes(b""),
         lambda path: path.write_bytes(b"no archive at all"),
         lambda path: path.write_bytes(b"PK\x03\x04 cut"),
@@ -163,9 +189,10 @@ def test_what_cannot_be_unpacked_is_refused_and_nothing_lands_outside(
 ) -> None:
     archive, folder = tmp_path / "bundle", tmp_path / "deep/er/out"
     make(archive)
-    with pytest.raises(ReleaseUnreadableError) as caught:
+    with pytest.raises((ReleaseUnreadableError, ArchiveRefusedError)) as caught:
         unpack(archive, folder)
     assert caught.value.code == "ARCHIVE_REFUSED"
+    assert not folder.exists()
     assert not list(tmp_path.rglob("evil"))
     assert not Path("/etc/evil").exists()
 
