@@ -11,7 +11,7 @@ from pydantic import Field
 
 from sluice.config.declared import Declared
 from sluice.config.matrix import Matrix
-from sluice.config.scan import FindingWaiver, ScanConfig, SeverityGate
+from sluice.config.scan import FindingWaiver, SarifTool, ScanConfig, SeverityGate
 from sluice.config.service import Service
 from sluice.config.smoke import HttpCheck, LoadConfig, SmokeConfig, VersionCheck
 from sluice.config.texts import (
@@ -38,6 +38,7 @@ __all__ = [
     "LoadConfig",
     "Matrix",
     "Route",
+    "SarifTool",
     "ScanConfig",
     "Service",
     "SeverityGate",

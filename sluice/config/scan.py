@@ -22,6 +22,15 @@ class FindingWaiver(Declared):
     expires: Day = Field(description="Last day on which it is accepted, YYYY-MM-DD; afterwards it stops runs (S06).")
 
 
+class SarifTool(Declared):
+    """A scanner that Sluice does not know: a command in the scanned source that writes SARIF 2.1.0."""
+
+    command: tuple[str, ...] = Field(min_length=1, description="Command as a list of words.")
+    report: ProjectPath = Field(
+        description="SARIF files that it writes, relative to the project; globs and gzip allowed."
+    )
+
+
 class ScanConfig(Declared):
     """What the scan looks for and what stops a run."""
 
@@ -35,4 +44,7 @@ class ScanConfig(Declared):
     waivers: tuple[FindingWaiver, ...] = Field(
         default=(), description="Findings that are accepted for a time; each is shown in every report."
     )
-    timeout: Duration = Field(default=600.0, description="Time limit of all scanners together.")
+    sarif: tuple[SarifTool, ...] = Field(
+        default=(), description="More scanners: commands that write SARIF 2.1.0 in the scanned source."
+    )
+    timeout: Duration = Field(default=600.0, description="Time limit of a scanner.")

@@ -20,10 +20,10 @@ _SCRIPT = Path(child.__file__).resolve()
 def parse(
     kind: str, files: Sequence[Path], rows: Path, *, names: dict[str, str] | None = None, **more: Any
 ) -> dict[str, Any]:
-    """Parse `files` as `kind` (`junit` or `coverage`), write the rows to `rows`, return what the parser counted.
+    """Parse `files` as `kind`, write the rows to `rows`, return what the parser counted.
 
     Args:
-        kind: which parser.
+        kind: which parser: `junit`, `coverage` or `sarif`.
         files: copies that nobody writes to any more.
         rows: the CSV file to write.
         names: path of a copy → the file's own name, for messages.

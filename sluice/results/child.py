@@ -74,6 +74,18 @@ def coverage(request: dict[str, Any]) -> dict[str, Any]:
         return asdict(writer.totals())
 
 
+def sarif(request: dict[str, Any]) -> dict[str, Any]:
+    """Read SARIF files into one `findings.csv`; return the tools that wrote them and what was odd."""
+    from sluice.results.sarif import SarifWriter, read_sarif
+
+    with Path(request["rows"]).open("w", encoding="utf-8", newline="", buffering=1 << 20) as file:
+        writer = SarifWriter(file, request.get("root", ""))
+        for path in request["files"]:
+            with _naming(request, path):
+                read_sarif(Path(path), writer)
+        return {"tools": writer.tools, "warnings": writer.warnings}
+
+
 class _naming:  # noqa: N801 - reads as a verb in `with`
     """Puts the report's own name in front of what is wrong with it."""
 
@@ -99,7 +111,7 @@ def main(request_path: str, result_path: str) -> None:
     request = json.loads(Path(request_path).read_text(encoding="utf-8"))
     result: dict[str, Any]
     try:
-        result = {"junit": junit, "coverage": coverage}[request["kind"]](request)
+        result = {"junit": junit, "coverage": coverage, "sarif": sarif}[request["kind"]](request)
     except ReportError as error:
         result = {"problem": {"code": error.code, "message": error.message}}
     except (MemoryError, RecursionError):

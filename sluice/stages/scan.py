@@ -14,6 +14,7 @@ from sluice.records.common import ArtifactRef, StageContext
 from sluice.records.scan import Finding, ScanRecord, ScanRequest
 from sluice.settings import Home, Settings
 from sluice.stages.scan_content import Content, gather
+from sluice.stages.scan_sarif import run_declared
 from sluice.stages.scan_scanners import MISSING, run_all, version_of
 from sluice.stages.workplace import Workplace, now
 from sluice.tools import trivy
@@ -38,6 +39,7 @@ def inputs(request: ScanRequest, context: StageContext) -> dict[str, str]:
         "database stale": str(age > settings.trivy_db_max_age_days),
         "database due": str(moment.date()) if database.due else "",  # a failed fetch is tried again each day
         "base": ", ".join(sorted(request.base)),
+        "own scanners due": str(moment.date()) if request.config.sarif else "",  # nobody knows what data they use
         "expired waivers": ", ".join(sorted(w.fingerprint for w in waivers if is_expired(w, moment.date()))),
     }
 
@@ -54,6 +56,8 @@ def scan(request: ScanRequest, place: Workplace) -> ScanRecord:
     content = gather(request, place)
     subject = f"{request.release.project} {request.release.version}"
     seen = run_all(content, request.config, Settings().trivy_db, place, subject)
+    known = {each.scanner.name for each in seen}
+    seen += run_declared(request.config.sarif, content, place, request.config.timeout, known)
     findings = merge(draft for each in seen for draft in each.drafts)
     verdict = judge(findings, request.config, started.date(), request.base)
     for line in _summary(seen, findings, content):

@@ -564,11 +564,12 @@ def test_every_row_of_a_run_goes_with_it(engine: Engine, ingest: Ingest, files: 
 def test_two_files_of_one_name_are_refused(engine: Engine, ingest: Ingest, files: ArtifactStore) -> None:
     run_id = a_run(engine)
     twins = (files.put_bytes(b"one", "twin.txt"), files.put_bytes(b"two", "twin.txt"))
-    record = record_of(run_id, execution(files), artifacts=twins)
+    record = factories.build(run_id=run_id, artifacts=twins)
     stage = stage_of(engine, record)
+    report = accepted(StageName.BUILD)
     with pytest.raises(ArtifactExistsError, match="ARTIFACT_EXISTS: two files of one stage have one name"):
-        ingest.accept(stage, record, accepted())
+        ingest.accept(stage, record, report)
     assert rows(engine, "SELECT count(*) FROM stage_artifacts") == [(0,)]
     same = (twins[0], files.put_bytes(b"one", "twin.txt"))
-    ingest.accept(stage, record_of(run_id, execution(files), artifacts=same), accepted())
+    ingest.accept(stage, factories.build(run_id=run_id, artifacts=same), report)
     assert rows(engine, "SELECT count(*) FROM stage_artifacts WHERE name = 'twin.txt'") == [(1,)]

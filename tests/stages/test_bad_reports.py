@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import os
 import re
@@ -337,6 +338,51 @@ def test_39_lcov_that_is_cut_or_wrong(workspace: Workspace, text: str, expected:
     assert workspace.refusal(text, "coverage") == expected
 
 
+SARIF_REFUSED = {
+    "40 version": (b'{"version": "2.0.0", "runs": []}', "SARIF_VERSION: report: '2.0.0', need 2.1.0"),
+    "40 no version": (b'{"runs": []}', "SARIF_VERSION: report: 'None', need 2.1.0"),
+    "41 runs": (
+        json.dumps({"version": "2.1.0", "runs": [{}] * 21}).encode(),
+        "SARIF_LIMIT: report: more runs than allowed (21 > 20)",
+    ),
+    "41 results": (
+        json.dumps({"version": "2.1.0", "runs": [{"results": [{}] * 25_001}]}).encode(),
+        "SARIF_LIMIT: report: more results than allowed (25001 > 25000)",
+    ),
+    "41 packed": (
+        gzip.compress(os.urandom(11 << 20), 0),
+        "SARIF_LIMIT: report: packed file larger than allowed (",
+    ),
+    "41 bomb": (gzip.compress(b" " * (200 << 20)), "SARIF_LIMIT: report: more than 104857600 bytes when unpacked"),
+}
+
+
+@pytest.mark.parametrize(("data", "expected"), SARIF_REFUSED.values(), ids=SARIF_REFUSED)
+def test_40_41_sarif_that_is_refused(workspace: Workspace, data: bytes, expected: str) -> None:
+    assert workspace.refusal(data, "sarif").startswith(expected)
+
+
+def test_40_a_schema_is_not_fetched(workspace: Workspace, canary: socket.socket) -> None:
+    schema = f"http://127.0.0.1:{canary.getsockname()[1]}/sarif.json"
+    workspace.read(json.dumps({"$schema": schema, "version": "2.1.0", "runs": []}), "sarif")
+    with pytest.raises(BlockingIOError):
+        canary.accept()
+
+
+@pytest.mark.parametrize("line", [0, -5, 2**31])
+def test_42_odd_fields_are_empty_and_the_finding_is_kept(workspace: Workspace, line: int) -> None:
+    place = {"artifactLocation": {"uri": "file:///etc/passwd"}, "region": {"startLine": line}}
+    odd = {"level": "dire", "message": {"text": "no"}, "locations": [{"physicalLocation": place}]}
+    told = workspace.read(json.dumps({"version": "2.1.0", "runs": [{"results": [odd]}]}), "sarif")
+    (row,) = workspace.rows
+    assert (row["rule"], row["severity"], row["path"], row["line"]) == ("unnamed", "high", "", "")
+    assert set(told["warnings"].values()) == {1}
+    assert len(told["warnings"]) == 4
+
+
+# 43, a scanner that crashed, is in test_scan_sarif.py: it takes a scanner.
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [
@@ -387,3 +433,9 @@ def test_a_parser_that_never_ends_is_ended(workspace: Workspace, monkeypatch: py
     case = "<testcase classname='c' name='n'/>"
     assert workspace.refusal(f"<testsuite>{case * 900_000}</testsuite>").startswith("REPORT_LIMIT: needs more than")
     assert time.monotonic() - started < 60
+
+
+def test_every_number_is_here() -> None:
+    text = Path(__file__).read_text() + Path(__file__).with_name("test_scan_sarif.py").read_text()
+    named = "\n".join(re.findall(r"def test_[0-9_]+|^    \"[0-9]{2} ", text, re.M))
+    assert {int(number) for number in re.findall(r"[0-9]{2}", named)} >= set(range(16, 48))
