@@ -34,7 +34,7 @@ LIES = (
         STOP,
         "A declared submodule is not there.",
         "a submodule is declared, and its folder is empty or at another commit",
-        "Set `submodules: true` in sluice.yaml, and see that its URL can be reached.",
+        "Look at .gitmodules, then add the line `submodules: true` to sluice.yaml; see that its URL can be reached.",
     ),
     Lie(
         "C04",

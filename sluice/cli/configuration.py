@@ -102,6 +102,8 @@ def _show_conclusions(found: Detected) -> None:
 
 def _show_plan(made: Plan, config: Config, found: Detected) -> None:
     details = {StageName.TEST: _tests(config, found), StageName.BUILD: _build(found)}
+    if found.submodules:
+        details[StageName.CHECKOUT] = _submodules(config, found)
     details[StageName.SCAN] = f"{', '.join(config.scan.scanners)}; gate {config.scan.gate}"
     if made.environment:
         details[StageName.DEPLOY] = _environment(config.environments[made.environment])
@@ -128,6 +130,16 @@ def _tests(config: Config, found: Detected) -> str:
     parts += [f"{cells} cells"] if cells > 1 else []
     parts += ["the project is installed"] if found.package else []
     return "; ".join(parts)
+
+
+def _submodules(config: Config, found: Detected) -> str:
+    names = ", ".join(found.submodules)
+    if config.submodules:
+        return f"with submodules {names}"
+    return (
+        f"submodules {names} are declared: the run would stop at C03 SUBMODULE_MISSING; "
+        "look at .gitmodules, then add the line `submodules: true` to sluice.yaml"
+    )
 
 
 def _build(found: Detected) -> str:

@@ -23,6 +23,7 @@ LOCK_FILES = (*PYTHON_LOCKS, "package-lock.json", "yarn.lock", "pnpm-lock.yaml",
 DEPENDENCY_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "Pipfile", "package.json", "*requirements*.txt")
 BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", "Makefile", "Procfile", "package.json")
 
+_SUBMODULE = re.compile(r"^\s*path\s*=\s*(\S.*?)\s*$", re.M)
 FrameworkName = Literal["pytest", "unittest", "behave", "robot", "command"]
 
 
@@ -60,6 +61,7 @@ class Detected(BaseModel):
     dockerfiles: tuple[str, ...] = ()
     dependency_files: tuple[str, ...] = ()
     build_files: tuple[str, ...] = ()
+    submodules: tuple[str, ...] = Field(default=(), description="paths that .gitmodules declares")
     service_command: tuple[str, ...] = ()
     service_health: str = "/"
     service_version: str | None = None
@@ -90,6 +92,7 @@ def detect(directory: Path, name: str | None = None) -> Detected:
         **tests,
         **code,
         **_files(tree, found),
+        submodules=_submodules(tree, found),
         **_service(service, found),
         conclusions=tuple(found.conclusions),
     )
@@ -210,6 +213,15 @@ def _files(tree: Tree, found: _Findings) -> dict[str, object]:
     dependency = tuple(name for name in tree.named(*DEPENDENCY_FILES) if name.count("/") < 3)
     build = tuple(name for name in tree.files if name in BUILD_FILES)
     return {"dockerfiles": docker, "lock_files": locks, "dependency_files": dependency, "build_files": build + docker}
+
+
+def _submodules(tree: Tree, found: _Findings) -> tuple[str, ...]:
+    """Return the paths of declared submodules; they are never taken as wanted, for their URLs are not trusted."""
+    paths = tuple(sorted(_SUBMODULE.findall(tree.read(".gitmodules") or "")))
+    if paths:
+        why = ".gitmodules; fetched only with `submodules: true`, and only from the repository's own host"
+        found.add("submodules", ", ".join(paths), why)
+    return paths
 
 
 def _service(service: FoundService | None, found: _Findings) -> dict[str, object]:

@@ -38,6 +38,8 @@ scan:
   gate: high                    # findings of this severity or above stop the run
 """
 
+_SUBMODULES = "# submodules: true\n"
+
 _ENVIRONMENTS = """\
 environments:
   staging:
@@ -93,8 +95,15 @@ def file_text(detected: Detected, branch: str = "main") -> str:
     """
     why = next((c.reason for c in detected.conclusions if c.subject == "project"), "")
     parts = [_HEAD, f"project: {_scalar(detected.project):<21} # {why}\n", _tests(detected)]
-    parts += [_SCAN, *_deployment(detected, branch)]
+    parts += [_SCAN, *_submodules(detected), *_deployment(detected, branch)]
     return "\n".join(parts)
+
+
+def _submodules(detected: Detected) -> list[str]:
+    if not detected.submodules:
+        return []
+    names = f"# Submodules: {', '.join(detected.submodules)}. Without the line below a run is stopped (C03); their"
+    return [f"{names}\n# URLs are not trusted, so look at .gitmodules before you take the # away.\n{_SUBMODULES}"]
 
 
 def _scalar(text: str) -> str:

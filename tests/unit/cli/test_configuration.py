@@ -103,6 +103,15 @@ def test_plan_without_tests_says_what_would_happen(tmp_path: Path) -> None:
     )
 
 
+def test_plan_says_that_undeclared_submodules_would_stop_the_run(project: Path) -> None:
+    (project / ".gitmodules").write_text('[submodule "lib"]\npath = lib\nurl = ../lib\n')
+    assert "C03 SUBMODULE_MISSING; look at .gitmodules, then add the line `submodules: true`" in " ".join(
+        sluice("plan", project).output.split()
+    )
+    (project / "sluice.yaml").write_text("submodules: true\n")
+    assert "▸ checkout   with submodules lib  (every commit)" in sluice("plan", project).output
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

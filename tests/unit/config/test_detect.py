@@ -340,3 +340,19 @@ def test_generated_and_foreign_folders_are_not_looked_at(plant: Any) -> None:
 )
 def test_names(text: str, name: str) -> None:
     assert slug(text) == name
+
+
+def test_submodules_are_named_and_never_taken_as_wanted(tmp_path: Path) -> None:
+    (tmp_path / ".gitmodules").write_text(
+        '[submodule "lib"]\n\tpath = vendor/lib\n\turl = https://elsewhere.example/lib.git\n'
+        '[submodule "a b"]\n  path=deep/a b  \n  url = ../x\n'
+    )
+    found = detect(tmp_path)
+    assert found.submodules == ("deep/a b", "vendor/lib")
+    (said,) = [each for each in found.conclusions if each.subject == "submodules"]
+    assert "submodules: true" in said.reason
+    assert effective(Config(), found).submodules is False
+    text = file_text(found)
+    assert "\n# submodules: true\n" in text
+    assert load(text).config.submodules is False
+    assert load(text.replace("# submodules: true", "submodules: true")).config.submodules is True
