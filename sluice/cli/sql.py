@@ -17,7 +17,7 @@ from sluice.errors import ToolMissingError, UsageError
 from sluice.services.reader import ReaderLogin, reader_login
 from sluice.settings import Settings
 from sluice.store.migrate import check_version
-from sluice.tools.resolve import locate
+from sluice.tools.programs import find
 
 SQL_SECONDS = 600.0
 PSQL_WORDS = ("--no-psqlrc", "--set=ON_ERROR_STOP=1", "--pset=pager=off")
@@ -59,7 +59,7 @@ def sql(
 
 
 def _psql(login: ReaderLogin) -> list[str]:
-    beside = locate("postgres").with_name("psql")
+    beside = find("postgres").with_name("psql")
     found = str(beside) if beside.is_file() else shutil.which("psql")
     if found is None:
         raise ToolMissingError("there is no psql", next_step="Install a Postgres client, or use --json.")

@@ -17,7 +17,8 @@ from sluice.services import supervisord
 from sluice.services.addresses import Addresses, load
 from sluice.services.programs import NAMES
 from sluice.settings import Settings
-from sluice.tools.resolve import VERSION_WORDS, resolve, variable
+from sluice.tools.programs import variable
+from sluice.tools.resolve import VERSION_WORDS, resolve
 
 Level = Literal["good", "note", "bad"]
 

@@ -21,7 +21,7 @@ from sluice.services import credentials
 from sluice.services.addresses import DATABASE, DATABASE_USER, PREFECT_DATABASE, Addresses
 from sluice.services.environment import system_env
 from sluice.settings import Home
-from sluice.tools.resolve import locate
+from sluice.tools.programs import find
 
 USER = "nobody"
 CAPABILITIES = {"dac_override": 1, "dac_read_search": 2}  # name → bit; the narrower one comes first below
@@ -46,7 +46,7 @@ CONNECT_SECONDS = 3
 
 def command_of(home: Home, port: int) -> tuple[str, ...]:
     """Return the words that start the server."""
-    words = [*_as_other_user(death="INT"), str(locate("postgres")), "-D", str(home.postgres), "-p", str(port)]
+    words = [*_as_other_user(death="INT"), str(find("postgres")), "-D", str(home.postgres), "-p", str(port)]
     for name, value in SETTINGS.items():
         words += ["-c", f"{name}={value}"]
     return tuple(words)
@@ -69,7 +69,7 @@ def prepare(home: Home) -> bool:
     _give(home.postgres)
     argv = [
         *_as_other_user(death="TERM"),
-        str(locate("postgres").with_name("initdb")),
+        str(find("postgres").with_name("initdb")),
         *("-D", str(home.postgres), "--username", DATABASE_USER, "--auth", "scram-sha-256"),
         *("--pwfile", str(home.secrets / credentials.POSTGRES_PASSWORD)),
         *("--encoding", "utf8", "--locale", "C.UTF-8", "--no-sync"),
@@ -150,7 +150,7 @@ def _forget_dead_lock(home: Home) -> None:
 
 def _refuse_other_version(home: Home) -> None:
     ours = (home.postgres / "PG_VERSION").read_text().strip()
-    program = locate("postgres")
+    program = find("postgres")
     done = command.run([program, "--version"], env=system_env(), timeout=20)
     if f" {ours}." not in done.output:
         raise ConfigError(

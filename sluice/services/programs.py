@@ -13,7 +13,7 @@ from sluice.services.addresses import Addresses
 from sluice.services.credentials import Credentials, write_private
 from sluice.services.environment import server_env, system_env, warm_env, worker_env
 from sluice.settings import Home, Settings
-from sluice.tools.resolve import locate
+from sluice.tools.programs import find
 from sluice.tools.supervisor import ServiceProgram
 
 POSTGRES, CADDY, PREFECT, WARM, WORKER = "postgres", "caddy", "prefect", "warm", "worker"
@@ -79,7 +79,7 @@ def _worker(settings: Settings, addresses: Addresses) -> ServiceProgram:
 
 def _caddy(settings: Settings, addresses: Addresses) -> ServiceProgram:
     home = settings.home
-    words = (str(locate("caddy")), "run", "--resume", "--config", str(home.caddy / "first.json"))
+    words = (str(find("caddy")), "run", "--resume", "--config", str(home.caddy / "first.json"))
     environment = {
         **system_env(),
         "HOME": str(home.caddy),

