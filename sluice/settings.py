@@ -6,8 +6,10 @@ from functools import cached_property
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sluice.errors import ConfigError, quote
 
 
 class Home:
@@ -157,6 +159,12 @@ class Settings(BaseSettings):
     )
     allow_file_remotes: bool = Field(default=True, description="Allow git remotes that are local paths.")
 
+    def __init__(self, **values: object) -> None:
+        try:
+            super().__init__(**values)  # type: ignore[arg-type]  # pydantic-settings' own options come before ours
+        except ValidationError as error:
+            raise _wrong(error) from None
+
     @cached_property
     def home(self) -> Home:
         """Return the state directory as an absolute :class:`Home`."""
@@ -166,3 +174,19 @@ class Settings(BaseSettings):
     def log_limit(self) -> int:
         """Return the limit of a stage's log in bytes."""
         return int(self.log_limit_mb * (1 << 20))
+
+
+def _wrong(error: ValidationError) -> ConfigError:
+    """Return every setting that is wrong as one error; secrets are not quoted."""
+    lines = []
+    for each in error.errors(include_url=False):
+        name = str(each["loc"][0])
+        variable = name if name.isupper() else f"SLUICE_{name.upper()}"
+        field = next((f for n, f in Settings.model_fields.items() if name in (n, f.validation_alias)), None)
+        secret = field is None or "SecretStr" in str(field.annotation)
+        lines.append(f"{variable}: {each['msg']}" + ("" if secret else f", found {quote(each['input'])}"))
+    return ConfigError(
+        "settings of the environment are wrong:\n" + "\n".join(lines),
+        code="SETTINGS",
+        next_step="Correct or unset them, then run again.",
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from sluice.errors import InfrastructureError
+from sluice.errors import ConfigError, InfrastructureError
 from sluice.services import credentials, sockets
 from sluice.services.credentials import Credentials
 from sluice.services.ports import PortWish, pick
@@ -105,10 +105,10 @@ def _api_url(port: int) -> str:
 
 
 def _addresses(settings: Settings, ports: dict[str, int], secrets: Credentials) -> Addresses:
-    outside_database = settings.database_url.get_secret_value() if settings.database_url else None
+    outside_database = _outside_database(settings.database_url.get_secret_value()) if settings.database_url else None
     outside_prefect = _outside_prefect(settings, ports)
     database = outside_database or _embedded_url(ports["postgres"], secrets)
-    api = settings.prefect_api_url.rstrip("/") if outside_prefect and settings.prefect_api_url else None
+    api = _outside_api(settings.prefect_api_url) if outside_prefect and settings.prefect_api_url else None
     auth = settings.prefect_auth.get_secret_value() if settings.prefect_auth else None
     place = sockets.folder(settings.home)
     return Addresses(
@@ -128,6 +128,39 @@ def _addresses(settings: Settings, ports: dict[str, int], secrets: Credentials) 
 
 def _embedded_url(port: int, secrets: Credentials) -> str:
     return f"postgresql://{DATABASE_USER}:{secrets.postgres_password}@127.0.0.1:{port}/{DATABASE}"
+
+
+def _outside_database(url: str) -> str:
+    """Return the address for libpq; ConfigError `DATABASE_URL` when it is none, and the password is never shown."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme.partition("+")[0] in ("postgresql", "postgres") and len(parts.path) > 1 and parts.hostname
+        _ = parts.port
+    except ValueError:
+        good = None
+    if not good:
+        raise ConfigError(
+            "the database address is no address of a Postgres database",
+            code="DATABASE_URL",
+            where="SLUICE_DATABASE_URL",
+            allowed="postgresql://user:password@host:port/database",
+            next_step="Correct it, or unset it: then the embedded Postgres is used.",
+        )
+    return urlunsplit(parts._replace(scheme="postgresql"))
+
+
+def _outside_api(url: str) -> str:
+    """Return the address of an outside Prefect's API; ConfigError `PREFECT_URL` when it is none, or has a password."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ConfigError(
+            "the address of the Prefect server is no http address without a login",
+            code="PREFECT_URL",
+            where="PREFECT_API_URL",
+            allowed="https://host:port/api, with the login in PREFECT_API_AUTH_STRING",
+            next_step="Correct it, or unset it: then the embedded server is used.",
+        )
+    return url.rstrip("/")
 
 
 def prefect_database(url: str) -> str:

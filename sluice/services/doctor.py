@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,10 +13,11 @@ import httpx
 import psutil
 
 from sluice.errors import SluiceError, ToolMissingError
-from sluice.services import supervisord
+from sluice.services import postgres, supervisord
 from sluice.services.addresses import Addresses, load
 from sluice.services.programs import NAMES
 from sluice.settings import Settings
+from sluice.tools.prefect_api import PrefectApi
 from sluice.tools.programs import variable
 from sluice.tools.resolve import VERSION_WORDS, resolve
 
@@ -84,8 +85,27 @@ def _checks(settings: Settings) -> Iterator[ToolReport]:
     except SluiceError:
         yield ToolReport("check", "services", "note", "were never started here", "", "Run `sluice up`.")
         return
+    yield _server("database", addresses.postgres_port, lambda: postgres.server_version(addresses))
+    yield _server("Prefect server", addresses.prefect_port, lambda: _prefect_answers(addresses))
     yield _listeners(settings)
     yield _login(addresses)
+
+
+def _server(name: str, port: int | None, version: Callable[[], str | None]) -> ToolReport:
+    """Say whether a server is ours or an outside one, and whether it answers."""
+    kind = "embedded" if port is not None else "outside"
+    found = version()
+    detail = f"{kind}, {found}" if found else f"{kind}, does not answer"
+    setting = {"database": "SLUICE_DATABASE_URL", "Prefect server": "PREFECT_API_URL"}[name]
+    cost = "Run `sluice up`." if port is not None else f"nothing can run: look at {setting}"
+    return _check(name, "good" if found else "note" if port is not None else "bad", detail, cost)
+
+
+def _prefect_answers(addresses: Addresses) -> str | None:
+    try:
+        return PrefectApi(addresses).version()
+    except SluiceError:
+        return None
 
 
 def _check(name: str, level: Level, detail: str, cost: str = "") -> ToolReport:

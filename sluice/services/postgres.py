@@ -84,14 +84,21 @@ def prepare(home: Home) -> bool:
 
 
 def is_ready(addresses: Addresses) -> bool:
-    """Tell whether the server takes connections."""
+    """Tell whether the server takes connections; an outside one, whether it lets us into our database."""
+    return server_version(addresses) is not None
+
+
+def server_version(addresses: Addresses) -> str | None:
+    """Return the version of the server that runs, e.g. `18.6`; None when it does not take connections."""
     import psycopg
 
+    ours = addresses.postgres_port is not None
+    url = _maintenance(addresses.database_url) if ours else addresses.database_url
     try:
-        psycopg.connect(_maintenance(addresses.database_url), connect_timeout=CONNECT_SECONDS).close()
+        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
+            return str(connection.info.parameter_status("server_version")).split()[0]
     except psycopg.OperationalError:
-        return False
-    return True
+        return None
 
 
 def make_databases(addresses: Addresses) -> None:

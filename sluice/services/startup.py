@@ -52,6 +52,9 @@ class Startup:
         self.addresses = choose(self.settings, running)
         self.api = PrefectApi(self.addresses)
         self.programs = programs(self.settings, self.addresses, credentials.make(self.home))
+        for name in (POSTGRES, PREFECT):
+            if name not in self.programs:
+                self.report(f"{name}: an outside one is used")
         if not alive:
             self._first_steps()
         self._drop_replaced()
@@ -91,7 +94,7 @@ class Startup:
         """Stop the services that a setting has replaced by an outside one."""
         for name in set(self.services()) - set(self.programs):
             self.supervisor.remove_group(name)
-            self.report(f"{name}: stopped, an outside one is used")
+            self.report(f"{name}: the embedded one is stopped")
 
     def _ensure(self, name: str) -> None:
         """Have the program run as it is described now; a change waits for the end of the runs it would kill."""

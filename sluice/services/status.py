@@ -92,11 +92,9 @@ def _service(name: str, info: ProcessInfo | None, settings: Settings, addresses:
     outside = (name == POSTGRES and addresses.postgres_port is None) or (
         name == PREFECT and addresses.prefect_port is None
     )
-    answers = _answers(name, addresses) if outside or (info is not None and info.pid) else False
     if outside:
-        return ServiceStatus(
-            name, "outside" if answers else "outside, down", "", None, _address(name, addresses), None, None, 0
-        )
+        return _outside(name, addresses)
+    answers = _answers(name, addresses) if info is not None and info.pid else False
     state, problem = _state(name, info, answers, settings)
     return ServiceStatus(
         name=name,
@@ -109,6 +107,21 @@ def _service(name: str, info: ProcessInfo | None, settings: Settings, addresses:
         restarts=info.restarts if info else 0,
         problem=problem,
     )
+
+
+def _outside(name: str, addresses: Addresses) -> ServiceStatus:
+    """Look at an outside server: its version is its own, asked of it."""
+    found, problem = None, ""
+    if name == POSTGRES:
+        found = postgres.server_version(addresses)
+        problem = "" if found else "it does not let us in: look at SLUICE_DATABASE_URL"
+    else:
+        try:
+            found = PrefectApi(addresses).version()
+        except SluiceError as error:
+            problem = f"{error.code}: look at PREFECT_API_URL and PREFECT_API_AUTH_STRING"
+    state = "outside" if found else "outside, down"
+    return ServiceStatus(name, state, found or "", None, _address(name, addresses), None, None, 0, problem)
 
 
 def _replica(info: ProcessInfo) -> ServiceStatus:

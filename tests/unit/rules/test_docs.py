@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import typer
+from pydantic.fields import FieldInfo
 
 import blocks
 from sluice.cli.main import app, mount
 from sluice.errors import Exit
+from sluice.settings import Settings
 from sluice.states import StageName
 
 ROOT = Path(__file__).parents[3]
@@ -35,6 +37,12 @@ def test_every_exit_code_is_documented(code: Exit) -> None:
 @pytest.mark.parametrize("stage", StageName, ids=str)
 def test_every_stage_is_documented(stage: StageName) -> None:
     assert stage in (ROOT / "docs/architecture.md").read_text()
+
+
+@pytest.mark.parametrize(("name", "field"), Settings.model_fields.items(), ids=lambda each: str(each)[:20])
+def test_every_setting_is_documented(name: str, field: FieldInfo) -> None:
+    variable = field.validation_alias or f"SLUICE_{name.upper()}"
+    assert f"| `{variable}` |" in (ROOT / "docs/settings.md").read_text()
 
 
 @pytest.mark.parametrize("block", blocks.__all__)
