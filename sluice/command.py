@@ -33,6 +33,7 @@ TAIL_LINES = 40
 LINE_LIMIT = 64 * 1024  # bytes of one line that are kept
 CAPTURE_LIMIT = 64 * 1024 * 1024  # bytes of output that are kept
 SAMPLE_SECONDS = 0.1
+MASKED_LINE = 8  # characters: shorter lines of a secret, a brace say, stand everywhere
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,9 @@ def run(
 
 
 def mask(text: str, secrets: Sequence[str]) -> str:
-    """Return `text` with each secret value replaced by `***`."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+    """Return `text` with each secret value replaced by `***`; of one with several lines, each longer line too."""
+    lines = [line for secret in secrets for line in secret.splitlines() if len(line) >= MASKED_LINE]
+    for secret in sorted({*filter(None, secrets), *lines}, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
 

@@ -21,6 +21,8 @@ from sluice.errors import DeployRefusedError
 _PLACEHOLDER = re.compile(r"(?:change[-_ ]?me|replace[-_ ]?me|placeholder|todo|fixme|<[^<>]*>)", re.IGNORECASE)
 _UNEXPANDED = re.compile(r"\$\{[^}]*\}|\{\{[^}]*\}\}")
 _VARIABLES: TypeAdapter[dict[str, str]] = TypeAdapter(dict[ServiceVariable, str])
+SHORTEST = 8  # characters of a secret
+_COMMON = {"password", "password1", "passw0rd", "12345678", "123456789", "1234567890", "qwertyuiop", "letmein1"}
 _SIZE_LIMIT = 64 * 1024  # bytes of one value
 
 
@@ -110,6 +112,25 @@ def refuse_placeholders(values: Mapping[str, str], where: str) -> None:
                 where=f"{where}.{variable}",
                 allowed="a real value",
                 next_step="Give it a value, or remove the variable, and run again.",
+            )
+
+
+def refuse_weak(values: Mapping[str, str], where: str) -> None:
+    """Refuse secrets that could not be masked without masking half a log, and those that anybody guesses.
+
+    Raises:
+        SecretError: `SECRET_SHORT`, `SECRET_COMMON`; the value itself is not shown.
+    """
+    for variable, value in values.items():
+        short = len(value) < SHORTEST
+        if short or value.lower() in _COMMON:
+            raise SecretError(
+                f"secret {variable} "
+                + (f"has fewer than {SHORTEST} characters: it cannot be masked" if short else "is a common word"),
+                code="SECRET_SHORT" if short else "SECRET_COMMON",
+                where=f"{where}.{variable}",
+                allowed=f"at least {SHORTEST} characters that nobody guesses",
+                next_step="Give another one; what is no secret goes under `variables`.",
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import platform
+import re
 import sys
 import traceback
 from contextlib import suppress
@@ -82,6 +83,8 @@ def run(words: list[str]) -> int:
     try:
         mount(words)
         result = app(words or ["--help"], prog_name="sluice", standalone_mode=False)
+        if not words:
+            return _tell(UsageError("no command was given", next_step="`sluice run` in a repository is the usual one."))
     except SluiceError as error:
         return _tell(error)
     except typer.Exit as ended:
@@ -109,6 +112,7 @@ def _bad_words(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "sluice"
     message = " ".join(error.format_message().split()).rstrip(".")
+    message = re.sub(r"\. Did you mean (.+)\?$", r" (did you mean \1?)", message)
     return UsageError(message, next_step=f"`{command} --help` shows what there is.")
 
 

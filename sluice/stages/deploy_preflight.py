@@ -8,7 +8,7 @@ from pathlib import Path
 from sluice.config.model import Environment, Service
 from sluice.errors import DeployFailedError, DeployRefusedError
 from sluice.records.deploy import DeployRequest
-from sluice.secrets import block_secrets, environment_block, refuse_placeholders, resolve
+from sluice.secrets import block_secrets, environment_block, refuse_placeholders, refuse_weak, resolve
 from sluice.targets.replica import search_path
 
 
@@ -72,12 +72,18 @@ def configuration(declaration: Environment, environment: str) -> dict[str, str]:
     """Return what :func:`secrets_of` does, after a look at every variable: nothing is started with a placeholder (D03).
 
     Raises:
-        DeployRefusedError: `SECRET_MISSING`, `SECRET_REFERENCE`, `BLOCK_WRONG`, `CONFIG_PLACEHOLDER`.
+        DeployRefusedError: `SECRET_MISSING`, `SECRET_REFERENCE`, `SECRET_SHORT`, `SECRET_COMMON`, `BLOCK_WRONG`,
+            `CONFIG_PLACEHOLDER`.
     """
     where = f"environments.{environment}"
     refuse_placeholders(declaration.variables, f"{where}.variables")
     secrets = secrets_of(declaration, environment)
-    refuse_placeholders(secrets, f"{where}.secrets")
+    hidden = hidden_names(declaration)
+    declared = declaration.secrets.keys()
+    for part, names in (("secrets", declared), ("block", secrets.keys() - declared)):
+        values = {name: secrets[name] for name in names}
+        refuse_placeholders(values, f"{where}.{part}")
+        refuse_weak({name: value for name, value in values.items() if name in hidden}, f"{where}.{part}")
     return secrets
 
 

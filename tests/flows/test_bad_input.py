@@ -32,6 +32,7 @@ build: 3
         (("run", "https://me:secret@example.org/x.git"), "REPOSITORY_CREDENTIALS"),
         (("run", "--no-such-option"), "USAGE"),
         (("nothing",), "USAGE"),
+        ((), "USAGE"),
         (("why",), "USAGE"),
         (("rollback", "nowhere"), "ENVIRONMENT_UNKNOWN"),
         (("rollback", "nowhere", "--project", "nobody"), "ENVIRONMENT_UNKNOWN"),
@@ -47,6 +48,11 @@ def test_what_is_wrong_is_said_in_one_line(sluice: CommandLine, words: tuple[str
     assert f"{code}: " in said
     assert "secret" not in said
     assert sluice.one("SELECT count(*) FROM pipeline_runs WHERE kind = 'pipeline'") == before, "nothing was begun"
+
+
+def test_a_mistyped_command_is_guessed_and_none_shows_the_help(sluice: CommandLine) -> None:
+    assert "(did you mean 'run'?). `sluice --help`" in sluice("rnu").ended(2).error
+    assert "Start here" in sluice().ended(2).out
 
 
 def test_an_unknown_ref_and_an_empty_repository_end_their_run(sluice: CommandLine, tmp_path: Path) -> None:

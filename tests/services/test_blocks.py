@@ -55,12 +55,15 @@ def test_a_git_host_is_found_by_its_host_and_shows_no_token(stack: Settings) -> 
 
 
 def test_an_environment_brings_variables_and_secrets_and_the_file_comes_first(stack: Settings) -> None:
-    data = {"variables": {"LEVEL": "info", "PLACE": "block"}, "secrets": {"TOKEN": "planted-secret", "OTHER": "block"}}
+    data = {
+        "variables": {"LEVEL": "info", "PLACE": "block"},
+        "secrets": {"TOKEN": "planted-secret", "OTHER": "by-block"},
+    }
     shown = fill_in(stack, prefect_blocks.ENVIRONMENT, "staging-a", data)
     assert "planted-secret" not in str(shown)
     assert shown["data"]["variables"] == data["variables"]
     declared = Environment.model_validate({"block": "staging-a", "variables": {"PLACE": "file"}})
-    assert configuration(declared, "staging") == {"LEVEL": "info", "TOKEN": "planted-secret", "OTHER": "block"}
+    assert configuration(declared, "staging") == {"LEVEL": "info", "TOKEN": "planted-secret", "OTHER": "by-block"}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +72,7 @@ def test_an_environment_brings_variables_and_secrets_and_the_file_comes_first(st
         ("missing", None, "SECRET_MISSING"),
         ("unfilled", {"variables": {}, "secrets": {"TOKEN": "changeme"}}, "CONFIG_PLACEHOLDER"),
         ("ours", {"variables": {"SLUICE_COMMIT": "x"}, "secrets": {}}, "BLOCK_WRONG"),
+        ("short", {"variables": {"LEVEL": "1"}, "secrets": {"TOKEN": "abc"}}, "SECRET_SHORT"),
         ("nested", {"variables": {}, "secrets": {"TOKEN": {"deep": "planted-deep"}}}, "BLOCK_WRONG"),
     ],
 )

@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,6 +173,17 @@ def test_down_stops_everything_and_up_keeps_the_data(own: Settings) -> None:
     lifecycle.down(own, silent)
     assert not [process for process in processes if alive(process.pid)]
     assert {service.state for service in status(own)} == {"stopped"}
+    asked = subprocess.run(
+        [sys.executable, "-m", "sluice.cli.main", "runs"],
+        env={**os.environ, "SLUICE_HOME": str(own.home.root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (asked.returncode, asked.stdout) == (20, "")
+    assert asked.stderr.startswith("DATABASE_UNAVAILABLE: ")
+    assert "`sluice up`" in asked.stderr
+    assert len(asked.stderr.splitlines()) == 1
     lifecycle.down(own, silent)  # again: nothing to do
     lifecycle.up(own, silent)
     assert all(service.good for service in status(own))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sluice.secrets import PlaceholderError, SecretError, placeholder, refuse_placeholders, resolve
+from sluice.command import mask
+from sluice.secrets import PlaceholderError, SecretError, placeholder, refuse_placeholders, refuse_weak, resolve
 
 WHERE = "environments.staging.secrets"
 
@@ -65,3 +66,22 @@ def test_a_placeholder_is_refused_without_showing_it(value: str) -> None:
 @pytest.mark.parametrize("value", ["0", "false", "$5", "a{b}", "todo-list.example", "p4ss<word", "changeme-not"])
 def test_a_real_value_is_taken(value: str) -> None:
     assert placeholder(value) == ""
+
+
+@pytest.mark.parametrize(("value", "code"), [("abc", "SECRET_SHORT"), ("Password", "SECRET_COMMON")])
+def test_what_cannot_be_masked_or_is_guessed_is_refused_without_being_shown(value: str, code: str) -> None:
+    with pytest.raises(SecretError) as caught:
+        refuse_weak({"TOKEN": value}, WHERE)
+    assert (caught.value.code, caught.value.exit_code) == (code, 3)
+    assert value not in str(caught.value)
+    assert f"{WHERE}.TOKEN" in str(caught.value)
+
+
+def test_good_secrets_are_let_through() -> None:
+    refuse_weak({"TOKEN": "8 chars!", "KEY": "-----BEGIN-----\nabc\n-----END-----"}, WHERE)
+
+
+def test_each_line_of_a_secret_is_masked() -> None:
+    key = "-----BEGIN KEY-----\nMIIEvQIBADANBg\n}\n"
+    assert mask("line 1: MIIEvQIBADANBg {}", [key]) == "line 1: *** {}"
+    assert mask(f"whole: {key}", [key]) == "whole: ***"
