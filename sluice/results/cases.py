@@ -26,6 +26,7 @@ COLUMNS = (
     "notes",
 )
 STATUSES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
+QUOTES = 8  # around the four texts of a row
 SHOWN_FAILURES = 50
 SHOWN_IDS = 50
 
@@ -82,8 +83,10 @@ class CaseWriter:
         left_out: Mapping[str, int] | None = None,
         root: str = "",
     ) -> None:
-        self._write = csv.writer(file, lineterminator="\n").writerow
+        # A carriage return ends a row for every reader, and csv quotes by itself only what is in its own line end.
+        self._write = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerow
         self._write(COLUMNS)
+        self._write_text = file.write
         self._xpassed = xpassed
         self._left_out = dict(left_out or {})
         self._seen: set[int] = set()
@@ -114,8 +117,7 @@ class CaseWriter:
             notes = self._with_tries(case_id(classname, name), status, duration, notes)
             if notes is LEFT_OUT:
                 return
-        if file:
-            file = self._file(file)
+        file = self._file(file) if file else ""
         key = hash((suite, file, classname, name))
         occurrence = self._repeated(key, classname, name) if key in self._seen else 1
         self._seen.add(key)
@@ -134,7 +136,27 @@ class CaseWriter:
             seconds = "" if duration is None else f"{duration:.9g}"
             told = self._notes_text(notes) if notes else ""
             head = (self._total, suite, classname, name, file, line, status, seconds)
-            self._write((*head, message, detail, occurrence, told))
+            if message or detail or told or line or not self._write_plain(*head, occurrence):
+                self._write((*head, message, detail, occurrence, told))
+
+    def _write_plain(
+        self,
+        total: int,
+        suite: str,
+        classname: str,
+        name: str,
+        file: str,
+        _line: str,
+        status: str,
+        seconds: str,
+        no: int,
+    ) -> bool:
+        """Write what most rows are, unless its texts need more: the csv writer takes as long as the rest of a case."""
+        texts = f'"{suite}","{classname}","{name}","{file}"'
+        if texts.count('"') != QUOTES:
+            return False
+        self._write_text(f"{total},{texts},,{status},{seconds},,,{no},\n")
+        return True
 
     def is_red(self, suite: str, file: str, classname: str, name: str) -> bool:
         """Tell whether a case of this name has failed before."""
