@@ -23,6 +23,7 @@ GROUPS = {  # module → its commands: only the one that is asked for is importe
     "report": ("report",),
     "lineage": ("lineage",),
     "diff": ("diff",),
+    "docs": ("docs",),
     "logs": ("logs",),
     "why": ("why",),
     "sql": ("sql",),

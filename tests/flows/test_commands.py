@@ -14,7 +14,7 @@ pytestmark = pytest.mark.services
 
 ACTING = ("run", "resume", "rollback", "cancel", "init", "up", "down", "demo", "settle", "fence")
 LOOKING = ("runs", "report", "diff", "lineage", "logs", "why", "sql", "check", "plan", "schema", "status", "doctor")
-LOOKING += ("env",)
+LOOKING += ("env", "docs")
 
 
 @pytest.fixture(scope="module")
