@@ -375,7 +375,7 @@ def declaration(**declared: Any) -> Environment:
 
 def request(release: Release, **declared: Any) -> DeployRequest:
     service = Service(
-        command=("python", "server.py", "{port}"), start_timeout=declared.pop("start_timeout", 10.0), stop_timeout=2.0
+        command=("python", "server.py", "{port}"), start_timeout=declared.pop("start_timeout", 60.0), stop_timeout=2.0
     )
     return DeployRequest(environment="staging", declaration=declaration(**declared), release=release, service=service)
 

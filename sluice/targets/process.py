@@ -196,7 +196,7 @@ class ProcessTarget:
             )
 
     def _never_healthy(self, replicas: ReplicaSet, seen: tuple[Replica, ...]) -> ReplicaFailedError:
-        number = next(n for n, replica in enumerate(seen, start=1) if not replica.healthy)
+        number = next((n for n, replica in enumerate(seen, start=1) if not replica.healthy), 1)  # all, too late
         port, pid = replicas.ports[number - 1], seen[number - 1].pid
         waited = f"{replicas.service.start_timeout:g} s"
         if pid is not None and not listens(pid, port) and not is_free(port):
