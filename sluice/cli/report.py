@@ -98,7 +98,7 @@ def _more(told: Report, stage: StageView) -> Iterator[Text]:
     """Yield what is known of a stage beside its record's own words."""
     if stage.stage == StageName.TEST and told.tests:
         for line in told.tests.log[-DETAIL_LINES:]:
-            yield Text(f"      │ {line}", "dim")
+            yield Text(f"      │ {short(line)}", "dim")
         if told.tests.change is not None:
             yield from change_lines(told.tests.change)
     if stage.stage == StageName.SCAN and told.findings:
