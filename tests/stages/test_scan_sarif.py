@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from data_checks.after_scan import CONTRACT
-from data_checks.contract import BoundaryFacts
 from sluice.config.model import ScanConfig
 from sluice.records.scan import ScanRecord
+from tests import factories
 from tests.scan_parts import Bench
 from tests.unit.results.test_sarif import log, result, run
 
@@ -44,8 +44,8 @@ def reason(record: ScanRecord) -> str:
 
 
 def stops(record: ScanRecord) -> set[str]:
-    """Return the codes that stop the record at its boundary, but for what one scanner alone cannot give."""
-    facts = BoundaryFacts(
+    """Return the codes that stop the record at its boundary."""
+    facts = factories.facts(
         run_id=record.run_id, now=record.ended_at, tree=record.scanned_tree, release_digest=record.subject_digest
     )
     return {each.code for each in CONTRACT.check(record, facts).stops}
