@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from data_checks.contract import BoundaryFacts, Check, Contract
 from data_checks.frames import Frame, Parameter, Row, at_most, in_set
-from sluice.records.checkout import CheckoutRecord
+from sluice.records.checkout import CheckoutRecord, RefKind
+from sluice.states import Severity
 
 WHOLE, ENOUGH, SHALLOW = "whole", "shallow, with the merge base", "shallow, without a merge base"
 CHANGED, MERGE, SAME_TREE = "files changed", "a merge", "the same tree as its base"
@@ -14,7 +15,7 @@ NOTHING = "no file changed"
 NAMED = 3  # paths that a message names
 
 
-def record_row(record: CheckoutRecord, _facts: BoundaryFacts) -> list[Row]:
+def record_row(record: CheckoutRecord, facts: BoundaryFacts) -> list[Row]:
     """Return the one row of facts about the checkout."""
     return [
         {
@@ -25,8 +26,16 @@ def record_row(record: CheckoutRecord, _facts: BoundaryFacts) -> list[Row]:
             "lfs_pointers": len(record.lfs_pointers),
             "dirty_files": len(record.dirty_files),
             "change": _change(record),
+            "stale_locks": len(record.stale_locks),
+            "overwritten": int(facts.overwritten),
+            "superseded": _superseded(facts),
         }
     ]
+
+
+def _superseded(facts: BoundaryFacts) -> int:
+    facts.need("superseded_by")
+    return len(facts.superseded_by or ())
 
 
 def _history(record: CheckoutRecord) -> str:
@@ -78,6 +87,9 @@ CONTRACT = Contract(
                 "lfs_pointers",
                 "dirty_files",
                 "change",
+                "stale_locks",
+                "overwritten",
+                "superseded",
             ),
             record_row,
         ),
@@ -124,6 +136,30 @@ CONTRACT = Contract(
             expected=lambda _record, _: "at least one changed file in a commit that is not empty",
             observed=lambda record, _: _change(record),
             unless=_unknown_base,
+        ),
+        Check(
+            "C06",
+            (at_most("record", "stale_locks", 0),),
+            expected=lambda _record, _: "a lock file that changed with its manifest",
+            observed=lambda record, _: f"dependencies changed, the lock did not: {_names(record.stale_locks)}",
+            unless=lambda record, _: "" if record.changed_files else "no file changed",
+        ),
+        Check(
+            "C08",
+            (at_most("record", "overwritten", 0),),
+            expected=lambda _record, facts: f"a commit that contains the one before it, {facts.previous_commit}",
+            observed=lambda record, _: f"commit {record.source.commit}",
+            unless=lambda _record, facts: "" if facts.previous_commit else "the trigger names no commit before it",
+        ),
+        Check(
+            "C09",
+            (at_most("record", "superseded", 0),),
+            expected=lambda _record, _: "a commit that is not older than what its branch has deployed",
+            observed=lambda record, facts: (
+                f"commit {record.source.commit}, deployed: {_names(facts.superseded_by or ())}"
+            ),
+            unless=lambda record, _: "" if record.ref_kind is RefKind.BRANCH else "not asked for by its branch",
+            severity=lambda _record, facts: Severity.WARN if facts.by_hand else Severity.STOP,
         ),
     ),
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from data_checks import execution as one
 from data_checks import execution_rows as rows
+from data_checks import test_history as past
+from data_checks.after_tests_usual import CHECKS, FRAMES, number, uncovered
 from data_checks.contract import BoundaryFacts, Check, Contract
 from data_checks.frames import Frame, at_least, at_most, in_set
 from sluice.records.testing import TestRecord
@@ -16,20 +18,12 @@ NO_REPORT = "no execution has a readable report with at least one test (T14, T01
 def _ran(record: TestRecord, facts: BoundaryFacts) -> str:
     if rows.is_absent(record):
         return f"{rows.absence(record, facts)}; the stage says: {record.reason or 'nothing'}"
-    return f"{record.total} tests in {_number(len(record.executions), 'execution')}"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{record.total} tests in {number(len(record.executions), 'execution')}"
 
 
 def _uncounted(record: TestRecord, _facts: BoundaryFacts) -> str:
     known = rows.is_absent(record) or any(one.is_counted(each) for each in record.executions)
     return "" if known else "no report says how many tests there were (T14, T05)"
-
-
-def _uncovered(record: TestRecord, _facts: BoundaryFacts) -> str:
-    return "" if any(each.coverage for each in record.executions) else "no coverage was measured"
 
 
 def _ungated(record: TestRecord, facts: BoundaryFacts) -> str:
@@ -48,6 +42,12 @@ def _duplicates_stop(record: TestRecord, _facts: BoundaryFacts) -> Severity:
     """Only where the runner's ids are unique is a repeated one a lie; else it is shown."""
     repeated = [each.framework for each in rows.reported(record) if each.duplicate_ids]
     return Severity.WARN if repeated and not rows.NAMED_ONCE & set(repeated) else Severity.STOP
+
+
+def _skip_name(record: TestRecord, facts: BoundaryFacts) -> str:
+    ran = all(row["ran_in_cell"] for row in rows.report_rows(record, facts))
+    spike = any(row["skips_too_many"] for row in past.usual_rows(record, facts))
+    return "SKIP_SPIKE" if ran and spike else "ALL_SKIPPED"
 
 
 def _coverage_name(record: TestRecord, facts: BoundaryFacts) -> str:
@@ -78,6 +78,9 @@ CONTRACT = Contract(
                 "age",
                 "coverage",
                 "lines_missing",
+                "only_tests",
+                "test_lines",
+                "below_gate",
                 "outside_seconds",
             ),
             rows.execution_rows,
@@ -92,6 +95,8 @@ CONTRACT = Contract(
                 "declared",
                 "counted",
                 "drift",
+                "retried",
+                "retries",
                 "duplicates",
                 "duplicate",
                 "impossible",
@@ -105,6 +110,7 @@ CONTRACT = Contract(
             count=lambda record, _: len(rows.reported(record)),
             empty=NO_REPORT,
         ),
+        *FRAMES,
     ),
     parameters=lambda _record, _facts: {},
     checks=(
@@ -112,7 +118,7 @@ CONTRACT = Contract(
             "T14",
             (in_set("executions", "ended", [one.SELF]),),
             expected=lambda _record, _: "test processes that end by themselves",
-            observed=lambda record, _: f"{_number(len(record.executions), 'execution')} that did",
+            observed=lambda record, _: f"{number(len(record.executions), 'execution')} that did",
             culprit=lambda row: f"{row['label']} {row['ended']} (exit code {row['exit_code']})",
         ),
         Check(
@@ -133,7 +139,7 @@ CONTRACT = Contract(
             "T05",
             (in_set("executions", "report", [one.READABLE, rows.LEFT_TO_T04]),),
             expected=lambda _record, _: "a whole JUnit report of every execution",
-            observed=lambda record, _: _number(len(record.executions), "whole report"),
+            observed=lambda record, _: number(len(record.executions), "whole report"),
             culprit=lambda row: f"{row['label']}: {row['report']} (exit code {row['exit_code']})",
         ),
         Check(
@@ -190,10 +196,16 @@ CONTRACT = Contract(
         ),
         Check(
             "T10",
-            (at_least("reports", "ran_in_cell", 1),),
-            expected=lambda _record, _: "at least 1 test that is not skipped",
+            (at_least("reports", "ran_in_cell", 1), at_most("usual", "skips_too_many", 0)),
+            expected=lambda _record, _: "at least 1 test that is not skipped, and not far more skips than usual",
             observed=lambda record, _: f"{sum(each.skipped for each in record.executions)} of {record.total} skipped",
-            culprit=lambda row: f"{row['label']}: all tests skipped",
+            culprit=lambda row: (
+                f"{row['label']}: all tests skipped"
+                if "label" in row
+                else f"{row['series']}: {row['skipped']} of {row['total']} skipped, {row['usual_skipped']:.0f} before"
+            ),
+            name=_skip_name,
+            history=lambda record, _: past.metrics("skipped", record),
         ),
         Check(
             "T11",
@@ -206,11 +218,14 @@ CONTRACT = Contract(
         ),
         Check(
             "T12",
-            (at_most("executions", "lines_missing", 0),),
-            expected=lambda _record, _: "at least 1 measured line",
+            (at_most("executions", "lines_missing", 0), at_most("executions", "only_tests", 0)),
+            expected=lambda _record, _: "at least 1 measured line that is no line of tests",
             observed=lambda record, _: f"{sum(e.coverage.lines_valid for e in record.executions if e.coverage)} lines",
-            culprit=lambda row: f"{row['label']}: 0 lines",
-            unless=_uncovered,
+            culprit=lambda row: (
+                f"{row['label']}: "
+                + (f"all {row['test_lines']} lines are of tests" if row["only_tests"] else "0 lines")
+            ),
+            unless=uncovered,
             severity=lambda _record, facts: Severity.WARN if facts.coverage_gate is None else Severity.STOP,
         ),
         Check(
@@ -220,5 +235,6 @@ CONTRACT = Contract(
             observed=lambda _record, _: "tests within the stage's time",
             culprit=lambda row: f"{row['label']}: {row['outside_seconds']:.0f} s outside of it",
         ),
+        *CHECKS,
     ),
 )

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Generic
 
 from data_checks.engine import Verdict
-from data_checks.facts import BoundaryFacts
+from data_checks.facts import BoundaryFacts, CheckWaiver
 from data_checks.frames import Expect, R, Row, Rows
 from data_checks.lie import Lie
 from data_checks.registry import BY_CODE
-from sluice.records.checks import CheckResult
+from sluice.records.checks import AppliedWaiver, CheckResult
 from sluice.records.common import StageRecord
 from sluice.records.history import ENOUGH
-from sluice.states import CheckStatus, Severity
+from sluice.states import CheckStatus, Severity, WaiverEffect
 
 SHOWN = 3  # culprits that a message names
 ERROR_LIMIT = 300  # characters of an error that are shown
@@ -97,7 +97,8 @@ def judge(check: Check[R], record: R, facts: BoundaryFacts, looked: Mapping[str,
     thin = "" if reason else _thin(check.history(record, facts), facts)
     reason = reason or ("" if thin else _vacuous(seen))
     if reason:
-        return _result(check, CheckStatus.NOT_APPLICABLE, message=reason)
+        idle = _applied(facts.waiver(check.code), WaiverEffect.IDLE)
+        return _result(check, CheckStatus.NOT_APPLICABLE, message=reason, waiver=idle)
     failed: list[tuple[Expect, Sequence[Row]]] = []
     for expect, frame in seen:
         if not frame.rows:
@@ -145,9 +146,10 @@ def _verdict(
     if not failed:
         observed = check.observed(record, facts)
         status = CheckStatus.NOT_ENOUGH_HISTORY if thin else CheckStatus.PASSED
-        return _result(check, status, expected, observed, message=thin, severity=severity, name=name)
+        idle = _applied(facts.waiver(check.code), WaiverEffect.IDLE)
+        return _result(check, status, expected, observed, message=thin, severity=severity, name=name, waiver=idle)
     observed = _culprits(check, failed) or check.observed(record, facts)
-    severity, note = _waived(check, severity, facts)
+    severity, note, waiver = _waived(check, severity, facts)
     return _result(
         check,
         CheckStatus.FAILED,
@@ -158,6 +160,7 @@ def _verdict(
         severity=severity,
         name=name,
         expectation=failed[0][0].type,
+        waiver=waiver,
     )
 
 
@@ -169,13 +172,21 @@ def _culprits(check: Check[R], failed: Sequence[tuple[Expect, Sequence[Row]]]) -
     return "; ".join(shown + ([f"and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []))
 
 
-def _waived(check: Check[R], severity: Severity, facts: BoundaryFacts) -> tuple[Severity, str]:
+def _waived(check: Check[R], severity: Severity, facts: BoundaryFacts) -> tuple[Severity, str, AppliedWaiver | None]:
     waiver = facts.waiver(check.code)
     if waiver is None or severity is Severity.WARN:
-        return severity, ""
+        return severity, "", _applied(waiver, WaiverEffect.IDLE)
     if waiver.expires < facts.now.date():
-        return severity, f" Its waiver (by {waiver.owner}) expired on {waiver.expires}."
-    return Severity.WARN, f" Waived until {waiver.expires} by {waiver.owner}: {waiver.reason}."
+        note = f" Its waiver (by {waiver.owner}) expired on {waiver.expires}."
+        return severity, note, _applied(waiver, WaiverEffect.EXPIRED)
+    note = f" Waived until {waiver.expires} by {waiver.owner}: {waiver.reason}."
+    return Severity.WARN, note, _applied(waiver, WaiverEffect.LOWERED)
+
+
+def _applied(waiver: CheckWaiver | None, effect: WaiverEffect) -> AppliedWaiver | None:
+    if waiver is None:
+        return None
+    return AppliedWaiver(reason=waiver.reason, owner=waiver.owner, expires=waiver.expires, effect=effect)
 
 
 def _result(
@@ -189,6 +200,7 @@ def _result(
     severity: Severity | None = None,
     name: str = "",
     expectation: str = "",
+    waiver: AppliedWaiver | None = None,
 ) -> CheckResult:
     return CheckResult(
         code=check.code,
@@ -200,4 +212,5 @@ def _result(
         observed=observed,
         message=message,
         next_step=next_step,
+        waiver=waiver,
     )

@@ -55,10 +55,58 @@ def execution_rows(record: TestRecord, facts: BoundaryFacts) -> list[Row]:
             "age": one.age(each),
             "coverage": one.coverage(each) if is_gated(each, record, facts) else NOT_GATED,
             "lines_missing": int(each.coverage is not None and each.coverage.lines_valid == 0),
+            "only_tests": int(each.coverage is not None and 0 < each.coverage.lines_valid == test_lines(each)),
+            "test_lines": test_lines(each),
+            "below_gate": _below_gate(each, record, facts),
             "outside_seconds": _outside(each, record, facts),
         }
         for each in record.executions
     ]
+
+
+def test_lines(execution: TestExecution) -> int:
+    """Return how many of the measured lines are lines of tests."""
+    return execution.coverage.test_lines_valid if execution.coverage else 0
+
+
+def _below_gate(execution: TestExecution, record: TestRecord, facts: BoundaryFacts) -> float:
+    """Return by how many percent points coverage misses the gate of a stage that calls itself passed."""
+    rate = execution.coverage.line_rate if execution.coverage else None
+    alone = execution.cell.shards == 1 and is_gated(execution, record, facts)
+    if rate is None or facts.coverage_gate is None or not record.passed or not alone:
+        return 0.0
+    return max(0.0, facts.coverage_gate - rate * 100)
+
+
+def shard_rows(record: TestRecord, _facts: BoundaryFacts) -> list[Row]:
+    """Return one row a cell that is split into shards: which of them ran, and whether their tests are all of them."""
+    return [_shard_row(shards) for shards in split_cells(record)]
+
+
+def split_cells(record: TestRecord) -> list[list[TestExecution]]:
+    """Return the executions of each cell that is split; `command` is run whole by the first shard."""
+    found: dict[object, list[TestExecution]] = {}
+    for each in record.executions:
+        if each.cell.shards > 1 and each.framework != "command":
+            found.setdefault(one.cell(each), []).append(each)
+    return list(found.values())
+
+
+def _shard_row(shards: list[TestExecution]) -> Row:
+    numbers = {each.cell.shard for each in shards}
+    known = [each.collected for each in shards if each.collected is not None]
+    whole = len(known) == len(shards) and all(each.exit_code == 0 and one.ended(each) == one.SELF for each in shards)
+    ran = sum(each.total for each in shards)
+    return {
+        "label": f"{shards[0].framework} in {shards[0].cell.shards} shards",
+        "absent": ", ".join(str(n) for n in range(1, shards[0].cell.shards + 1) if n not in numbers) or "none",
+        "shards_missing": shards[0].cell.shards - len(numbers),
+        "collected": ", ".join(map(str, sorted(set(known)))) or "unknown",
+        "disagree": int(len(set(known)) > 1),
+        "ran": ran,
+        # Subtests and broken teardowns are cases beside the tests that were collected: more is no lie.
+        "tests_lost": max(0, max(known) - ran) if whole else 0,
+    }
 
 
 def _outside(execution: TestExecution, record: TestRecord, facts: BoundaryFacts) -> float:
@@ -107,6 +155,8 @@ def _report_row(execution: TestExecution, record: TestRecord, ran_in_cell: int) 
         "declared": ", ".join(f"{declared} {name}" for name, declared, _ in counters),
         "counted": ", ".join(f"{found} {name}" for name, _, found in counters),
         "drift": sum(abs(declared - found) for _, declared, found in counters),
+        "retried": len(execution.passed_on_retry) if not execution.red else 0,
+        "retries": ", ".join(execution.passed_on_retry[:3]),
         "duplicates": len(execution.duplicate_ids),
         "duplicate": ", ".join(execution.duplicate_ids[:3]),
         "impossible": execution.invalid_durations + one.all_zero(execution),

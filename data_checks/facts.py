@@ -7,6 +7,7 @@ from datetime import date
 from pydantic import AwareDatetime, Field
 
 from sluice.errors import SluiceError
+from sluice.records.checkout import ChangedFile
 from sluice.records.common import Frozen
 from sluice.records.history import Baseline, History
 
@@ -45,6 +46,17 @@ class BoundaryFacts(Frozen):
     tag: str | None = Field(default=None, description="tag that the run is about; empty: it is about a branch")
     tag_digests: tuple[str, ...] = Field(default=(), description="releases that earlier accepted runs made of this tag")
     previous_base: str | None = Field(default=None, description="base of the newest accepted build; empty: none yet")
+    count_drop: float = Field(default=10.0, ge=0, description="`test.max_drop`, percent of the tests")
+    coverage_drop: float = Field(default=5.0, ge=0, description="`test.coverage.max_drop`, percent points")
+    files_since: tuple[ChangedFile, ...] | None = Field(
+        default=None, description="what differs from the newest accepted run of the branch; None: nobody knows"
+    )
+    previous_commit: str | None = Field(default=None, description="where the branch stood before, as the trigger says")
+    overwritten: bool = Field(default=False, description="the previous commit is no ancestor of the new one")
+    superseded_by: tuple[str, ...] | None = Field(
+        default=None, description="commits of this branch that serve somewhere and already contain this one"
+    )
+    by_hand: bool = Field(default=False, description="a person asked for the run")
     release_digest: str | None = Field(default=None, description="digest of the accepted build's release")
     lock_packages: int | None = Field(default=None, description="requirements in the accepted build's lock")
     base_findings: dict[str, date] | None = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from data_checks.lie import Lie
 from sluice.states import Severity, StageName
 
-STOP = Severity.STOP
+STOP, WARN = Severity.STOP, Severity.WARN
 TEST = StageName.TEST
 
 LIES = (
@@ -74,6 +74,25 @@ LIES = (
         "Look for overlapping paths or shards. Where only names are known and may repeat, this is shown as a warning.",
     ),
     Lie(
+        "T09",
+        "SHARD_MISSING",
+        TEST,
+        STOP,
+        "The shards together are not the whole suite.",
+        "a shard did not run, or the union of the shards is not what was collected",
+        "See each shard's log for what it collected; that must not depend on the shard, the time or the host.",
+    ),
+    Lie(
+        "T02",
+        "TEST_COUNT_DROP",
+        TEST,
+        STOP,
+        "Tests are gone, and no test file was deleted.",
+        "far fewer tests than usual while no test file was deleted; when test files lost lines this is a warning",
+        "Look for a path, marker or import that hides tests from the runner; were they removed on purpose, waive T02 "
+        "for a time or set `test.max_drop`.",
+    ),
+    Lie(
         "T07",
         "DURATIONS_IMPOSSIBLE",
         TEST,
@@ -87,9 +106,18 @@ LIES = (
         "ALL_SKIPPED",
         TEST,
         STOP,
-        "Every test was skipped.",
-        "everything was skipped, and the runner is green",
+        "So many tests were skipped that the rest proves little.",
+        "everything, or far more than usual (`SKIP_SPIKE`), was skipped, and the runner is green",
         "See the reasons of the skips in the report: often a missing service, variable or dependency.",
+    ),
+    Lie(
+        "T15",
+        "PASSED_ON_RETRY",
+        TEST,
+        WARN,
+        "Tests only passed when they were run again.",
+        "green only on a retry: recorded as flaky, never as plainly passed",
+        "Mend the tests, or what makes them depend on time, order or network.",
     ),
     Lie(
         "T16",
@@ -114,9 +142,18 @@ LIES = (
         "COVERAGE_EMPTY",
         TEST,
         STOP,
-        "Coverage was measured over no line at all.",
-        "no measurable line, so that any percentage is true; without a gate this is a warning",
+        "Coverage was not measured over the project's own code.",
+        "no measurable line, or only lines of tests, so that any percentage is true; without a gate this is a warning",
         "Name the packages to measure in `test.coverage.source`.",
+    ),
+    Lie(
+        "T13",
+        "COVERAGE_DROP",
+        TEST,
+        STOP,
+        "Coverage is not what the stage says, or has fallen.",
+        "below the gate and called passed, or fallen by more than `test.coverage.max_drop` points",
+        "`sluice report RUN` shows the files; test what is new, or say why not with a waiver of T13.",
     ),
     Lie(
         "T17",

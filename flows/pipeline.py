@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.project import checkout_request, read_project, resolve
+from flows.project import checkout_facts, checkout_request, read_project, resolve
 from flows.release import release_to
 from flows.run import Run, end_flow, open_run
 from flows.stage import BUILD, CHECKOUT, SCAN, TEST
@@ -25,10 +25,12 @@ def stages(request: PipelineRequest) -> None:
     """Run the stages that the project's plan has for this ref; each sees only accepted records."""
     with open_run(Run.of_pipeline(request)) as run:
         resolved, config = resolve(run, request)
-        run.is_about(resolved, config.project)
-        source = run.through(CHECKOUT, checkout_request(request, resolved, config))
+        run.is_about(resolved, config)
+        source = run.through(
+            CHECKOUT, checkout_request(request, resolved, config), **checkout_facts(run, request, resolved)
+        )
         project = read_project(run, request, source)
-        run.through(TEST, *project.test_requests(run), **project.test_facts())
+        run.through(TEST, *project.test_requests(run), **project.test_facts(run))
         built = run.through(BUILD, project.build_request(), **project.build_facts(run))
         base = project.base_findings(run)
         scanned = run.through(SCAN, project.scan_request(built, base), base_findings=base)

@@ -18,10 +18,10 @@ from sluice.config.plan import Plan, plan
 from sluice.database import database
 from sluice.findings.gate import blocks
 from sluice.records.build import BuildRecord, BuildRequest
-from sluice.records.checkout import CheckoutRecord, CheckoutRequest, RefKind, ResolvedRef
+from sluice.records.checkout import ChangedFile, CheckoutRecord, CheckoutRequest, RefKind, ResolvedRef
 from sluice.records.common import SourceRef
 from sluice.records.deploy import DeployRequest
-from sluice.records.request import PipelineRequest
+from sluice.records.request import PipelineRequest, Trigger
 from sluice.records.scan import FindingSeverity, ScanRecord, ScanRequest
 from sluice.records.testing import TestRequest
 from sluice.stages.build_platforms import own_platform
@@ -62,6 +62,19 @@ def checkout_request(request: PipelineRequest, resolved: ResolvedRef, config: Co
     )
 
 
+def checkout_facts(run: Run, request: PipelineRequest, resolved: ResolvedRef) -> dict[str, Any]:
+    """Return what the boundary after the checkout holds the record against; a declared rewind of a branch is none."""
+    mirror, before = Path(resolved.mirror), request.previous_commit
+    served = Precedents(database(), run.project, resolved.name).served()
+    newer = [commit for commit in served if commit not in (resolved.commit, before)]
+    return {
+        "previous_commit": before,
+        "overwritten": before is not None and not git.is_ancestor(mirror, before, resolved.commit),
+        "superseded_by": tuple(commit for commit in newer if git.is_ancestor(mirror, resolved.commit, commit)),
+        "by_hand": request.trigger in (Trigger.CLI, Trigger.UI),
+    }
+
+
 @dataclass(frozen=True)
 class Project:
     """The project at one commit: its effective configuration and its plan for this ref."""
@@ -96,9 +109,15 @@ class Project:
             for cell in cells(self.config.test)
         ]
 
-    def test_facts(self) -> dict[str, Any]:
+    def test_facts(self, run: Run) -> dict[str, Any]:
         """Return what the boundary after the tests holds the record against."""
-        return {"skip_reason": self.config.test.skip, "coverage_gate": self.config.test.coverage.fail_under}
+        return {
+            "skip_reason": self.config.test.skip,
+            "coverage_gate": self.config.test.coverage.fail_under,
+            "count_drop": self.config.test.max_drop,
+            "coverage_drop": self.config.test.coverage.max_drop,
+            "files_since": files_since(run, self.source),
+        }
 
     def build_request(self) -> BuildRequest:
         """Return what the build stage is asked for."""
@@ -148,6 +167,15 @@ class Project:
             mirror=self.source.mirror,
             allow_downgrade=allow_downgrade,
         )
+
+
+def files_since(run: Run, source: SourceRef) -> tuple[ChangedFile, ...] | None:
+    """Return what differs from the newest accepted tests of the branch; None when nobody knows any more."""
+    newest = run.history().baselines.get("test.total")
+    mirror = Path(source.mirror)
+    if newest is None or newest.commit is None or not git.has_object(mirror, newest.commit):
+        return None
+    return git.changed_files(mirror, newest.commit, source.commit)
 
 
 def read_project(run: Run, request: PipelineRequest, accepted: CheckoutRecord) -> Project:

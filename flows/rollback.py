@@ -29,6 +29,7 @@ def go_back(order: RollbackOrder) -> None:
     with open_run(Run.of_rollback(order)) as run:
         world = open_world()
         config = declared(order)
+        run.waive(config)
         declaration = config.environments[order.environment]
         request = RollbackRequest(
             environment=order.environment,

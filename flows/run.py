@@ -15,17 +15,19 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Failed
 
-from data_checks.facts import BoundaryFacts
+from data_checks.facts import BoundaryFacts, CheckWaiver
 from flows.earlier import Earlier
 from flows.stage import Stage
 from flows.stopping import Beat, be_stoppable, stop_myself
 from flows.summary import summarise
 from sluice.artifacts import ArtifactStore
+from sluice.config.model import Config
 from sluice.database import database
 from sluice.errors import CancelledRunError, Exit, SluiceError
 from sluice.logs.shipper import LogShipper
 from sluice.records.checkout import ResolvedRef
 from sluice.records.common import StageContext, StageRecord
+from sluice.records.history import History
 from sluice.records.request import PipelineRequest, RollbackOrder
 from sluice.settings import Home, Settings
 from sluice.stages.workplace import now
@@ -82,9 +84,10 @@ class Run:
         run.store.open_run(run.id, **order.row())
         return run
 
-    def is_about(self, resolved: ResolvedRef, declared_name: str | None) -> None:
+    def is_about(self, resolved: ResolvedRef, config: Config) -> None:
         """Say which commit of which project this run takes through the stages."""
-        self.project = declared_name or self.project
+        self.project = config.project or self.project
+        self.waive(config)
         self.store.set_project(self.id, self.project)
         self.store.set_commit(self.id, commit=resolved.commit, ref_kind=resolved.kind, ref_name=resolved.name)
         self.facts["commit"] = resolved.commit
@@ -92,6 +95,14 @@ class Run:
         if flow_run.id:
             name = f"{self.project} {resolved.name} {resolved.commit[:10]}"
             aside(partial(_rename, UUID(str(flow_run.id)), name))
+
+    def waive(self, config: Config) -> None:
+        """Take over the waivers that the project declares."""
+        self.facts["waivers"] = tuple(CheckWaiver.model_validate(waiver.model_dump()) for waiver in config.waivers)
+
+    def history(self) -> History:
+        """Return what is usual on the run's branch."""
+        return read_history(database(), self.project, self.branch, self.default_branch)
 
     def durations(self) -> dict[str, float]:
         """Return the last accepted seconds of each test of this project."""
@@ -169,8 +180,7 @@ class Run:
         self, stage: Stage, record: StageRecord, facts: dict[str, Any], cells: tuple[StageRecord, ...] = ()
     ) -> None:
         attempt = Attempt(stage_run_id=self._attempts[stage.name], run_id=self.id)
-        history = read_history(database(), self.project, self.branch, self.default_branch)
-        held_against = BoundaryFacts(run_id=self.id, now=now(), history=history, **facts)
+        held_against = BoundaryFacts(run_id=self.id, now=now(), history=self.history(), **facts)
         self.logs.flush(stage.name)  # the boundary ends the stage's row
         judge: Any = boundary  # as above
         outcome(judge(record, self.context(stage), attempt, held_against, cells, return_state=True))

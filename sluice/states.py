@@ -49,6 +49,14 @@ class CheckStatus(StrEnum):
     COULD_NOT_RUN = "could_not_run"  # counts as a rejection
 
 
+class WaiverEffect(StrEnum):
+    """What a waiver did to its check (`check_waivers.effect`)."""
+
+    LOWERED = "lowered"  # the check failed and only warns
+    EXPIRED = "expired"  # the check failed and stops
+    IDLE = "idle"  # there was nothing to lower
+
+
 class Severity(StrEnum):
     """What a failed check does."""
 

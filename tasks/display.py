@@ -166,4 +166,7 @@ def describe_checks(report: BoundaryReport) -> str:
     order = {CheckStatus.FAILED: 0, CheckStatus.COULD_NOT_RUN: 0}
     results = sorted(report.results, key=lambda result: order.get(result.status, 1))
     rows = ((r.code, r.name, r.status, r.expected, r.observed, r.next_step if r.stops else "") for r in results)
-    return table(("code", "check", "status", "expected", "observed", "do"), rows)
+    shown = table(("code", "check", "status", "expected", "observed", "do"), rows)
+    met = ((r.code, r.waiver.effect, r.waiver.expires, r.waiver.owner, r.waiver.reason) for r in results if r.waiver)
+    waivers = table(("code", "waiver", "until", "owner", "reason"), met)
+    return f"{shown}\n\n{waivers}" if any(r.waiver for r in results) else shown

@@ -43,6 +43,8 @@ def facts(**fields: Any) -> BoundaryFacts:
         "release_digest": DIGEST,
         "replicas": 2,
         "history": History(),
+        "superseded_by": (),
+        "files_since": (),
         "tested_pythons": ("3.11.7",),
         "platforms": ("linux/amd64",),
         "previous_base": "",

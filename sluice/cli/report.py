@@ -121,7 +121,7 @@ def _stage(stage: StageView) -> None:
 
 
 def _checks(stage: StageView, all_checks: bool) -> None:
-    shown = [check for check in stage.checks if all_checks or check.status in LOUD]
+    shown = [check for check in stage.checks if all_checks or check.status in LOUD or check.waiver]
     if stage.checks and not shown:
         passed = sum(check.status == CheckStatus.PASSED for check in stage.checks)
         out.print(f"  boundary: {passed} checks passed, {len(stage.checks) - passed} not applicable", style="dim")
@@ -137,8 +137,11 @@ def _check(check: CheckView) -> Iterator[Text]:
     head = Text(f"  {sign} {check.code} {check.name}", colour)
     if check.status not in LOUD:
         yield head.append(f"  {plain(short(check.observed or check.message))}", "dim")
+        if check.waiver:
+            yield Text(f"      {'waiver':<9} {plain(check.waiver)}", "yellow")
         return
     yield head.append(f"  {check.status}{'' if check.severity == Severity.STOP else ', a warning'}", colour)
-    for name, words in (("expected", check.expected), ("observed", check.observed), ("do", check.next_step)):
+    told = {"expected": check.expected, "observed": check.observed, "waiver": check.waiver, "do": check.next_step}
+    for name, words in told.items():
         if words:
             yield Text(f"      {name:<9} {plain(short(words))}")

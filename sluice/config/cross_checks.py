@@ -12,12 +12,24 @@ from typing import Any
 from sluice.config.explain import dotted
 from sluice.config.problems import Path, Places, Problem
 from sluice.config.shapes import entries, table
+from sluice.config.waivers import waiver_problems
 from sluice.errors import quote
 
 
 def cross_check(data: dict[str, Any], places: Places) -> list[Problem]:
     """Return the problems that no single field shows."""
-    checks = (_routes, _service, _command, _shards, _skip, _ports, _variables, _smoke_names, _promotion)
+    checks = (
+        _routes,
+        _service,
+        _command,
+        _shards,
+        _skip,
+        _ports,
+        _variables,
+        _smoke_names,
+        _promotion,
+        waiver_problems,
+    )
     return [Problem(places.value(path), text) for check in checks for path, text in check(data)]
 
 

@@ -26,6 +26,7 @@ from sluice.config.model import (
     SmokeConfig,
     TestConfig,
     VersionCheck,
+    Waiver,
 )
 from sluice.config.schema import schema
 
@@ -48,6 +49,7 @@ SECTIONS: tuple[tuple[str, type[Declared]], ...] = (
     ("`smoke.load`", LoadConfig),
     ("`environments.<name>`", Environment),
     ("`deploy[]`", Route),
+    ("`waivers[]`", Waiver),
 )
 
 

@@ -117,6 +117,7 @@ Day = Annotated[str, AfterValidator(calendar_day)]
 PATTERNS = {
     r"^[a-z][a-z0-9-]{0,62}$": "lower-case letters, digits and hyphens, a letter first, at most 63",
     r"^[A-Za-z_][A-Za-z0-9_]{0,127}$": "letters, digits and underscores, no digit first, at most 128",
+    r"^[A-Z][0-9]{2}$": "a code of docs/no-silent-green.md, e.g. T02",
     r"^/\S*$": "a path that begins with / and has no spaces",
     r"^[A-Za-z0-9][^\x00-\x1f]*$": "a requirement such as pytest>=8, not an option",
     r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$": "letters, digits, dots, hyphens and underscores",

@@ -80,6 +80,7 @@ class CheckoutRecord(StageRecord):
     missing_submodules: tuple[str, ...]
     lfs_pointers: tuple[str, ...]
     dirty_files: tuple[str, ...]
+    stale_locks: tuple[str, ...] = ()
     file_count: int
     shallow: bool
 

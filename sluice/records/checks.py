@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from pydantic import Field
 
 from sluice.records.common import Frozen
-from sluice.states import CheckStatus, Severity, StageName
+from sluice.states import CheckStatus, Severity, StageName, WaiverEffect
+
+
+class AppliedWaiver(Frozen):
+    """The waiver of a check, and what it did to the result (one row of `check_waivers`)."""
+
+    reason: str
+    owner: str
+    expires: date
+    effect: WaiverEffect
 
 
 class CheckResult(Frozen):
@@ -20,6 +31,7 @@ class CheckResult(Frozen):
     observed: str
     message: str = ""
     next_step: str = ""
+    waiver: AppliedWaiver | None = Field(default=None, description="the project's waiver of this check")
 
     @property
     def stops(self) -> bool:

@@ -31,6 +31,7 @@ class Baseline(Frozen):
     lowest: float = Field(allow_inf_nan=False, description="of the last accepted runs")
     highest: float = Field(allow_inf_nan=False, description="of the last accepted runs")
     latest: float = Field(allow_inf_nan=False)
+    commit: str | None = Field(default=None, description="commit of the newest run; None when that run was removed")
 
     @property
     def is_enough(self) -> bool:

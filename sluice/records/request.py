@@ -52,6 +52,12 @@ class PipelineRequest(BaseModel):
         description="Stop (C01) when the ref no longer points at this commit. Empty: whatever the ref points at now.",
         pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$",
     )
+    previous_commit: str | None = Field(
+        default=None,
+        title="Previous commit",
+        description="Where the branch stood before the push; warn (C08) when the new commit does not contain it.",
+        pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$",
+    )
     pull_request: bool = Field(
         default=False,
         title="Pull request",

@@ -53,6 +53,7 @@ class CoverageSummary(Frozen):
     branches_valid: int = Field(ge=0)
     branches_covered: int = Field(ge=0)
     files: ArtifactRef
+    test_lines_valid: int = Field(default=0, ge=0, description="of lines_valid: in files of tests")
 
     @property
     def line_rate(self) -> float | None:
@@ -116,6 +117,13 @@ class TestExecution(Frozen):
     properties: dict[str, str] = Field(default_factory=dict, description="properties of the report's suites")
 
     @property
+    def series(self) -> str:
+        """What this execution is comparable with in other runs: framework, Python, platform, axes; not the shard."""
+        python = ".".join(self.environment.get("python", "").split(".")[:2])
+        axes = [f"{name}={value}" for name, value in sorted(self.cell.env.items())]
+        return "/".join(filter(None, [self.framework, python, self.environment.get("platform", ""), *axes]))
+
+    @property
     def red(self) -> int:
         """Number of cases that failed or errored."""
         return self.failed + self.errors
@@ -162,6 +170,8 @@ class TestRecord(StageRecord):
         parts += [f"{self.red} failed"] if self.red else []
         parts += [f"{skipped} skipped"] if skipped else []
         rates = [e.coverage.line_rate for e in self.executions if e.coverage and e.coverage.line_rate is not None]
+        retried = sum(len(e.passed_on_retry) for e in self.executions)
+        parts += [f"{retried} flaky: only passed on a retry"] if retried and not self.red else []
         parts += [f"coverage {min(rates):.0%}"] if rates else []
         parts += [f"{len(self.executions)} executions"] if len(self.executions) > 1 else []
         return " · ".join(parts)

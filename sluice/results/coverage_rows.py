@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from sluice.results.problems import ReportError
+from sluice.test_paths import is_test_path
 
 COLUMNS = (
     "path",
@@ -45,6 +46,7 @@ class CoverageTotals:
     lines_covered: int = 0
     branches_valid: int = 0
     branches_covered: int = 0
+    test_lines_valid: int = 0
     files: int = 0
     dropped_paths: int = 0
 
@@ -97,6 +99,7 @@ class CoverageWriter:
         totals = self._totals
         totals.files += 1
         totals.lines_valid += found.lines_valid
+        totals.test_lines_valid += found.lines_valid if is_test_path(path) else 0
         totals.lines_covered += found.lines_covered
         totals.branches_valid += found.branches_valid
         totals.branches_covered += found.branches_covered

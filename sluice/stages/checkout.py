@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sluice.records.checkout import CheckoutRecord, CheckoutRequest
 from sluice.records.common import SourceRef, StageContext
 from sluice.stages.source_base import base_commit, compare
 from sluice.stages.source_files import build_files, dependency_files, refuse_too_much
+from sluice.stages.source_locks import stale_locks
 from sluice.stages.workplace import Workplace, now
 from sluice.tools import git
 from sluice.tools.git_command import version
@@ -19,7 +21,7 @@ from sluice.tools.git_lfs import lfs_pointers
 from sluice.tools.git_submodules import missing_submodules, read_submodules
 from sluice.tools.meter import Meter, metered
 
-RULES = "2"  # raise it when a checkout of the same inputs would give another record
+RULES = "3"  # raise it when a checkout of the same inputs would give another record
 
 
 def inputs(request: CheckoutRequest, _context: StageContext | None = None) -> dict[str, str]:
@@ -93,6 +95,7 @@ def _record(
         "missing_submodules": missing_submodules(modules, place.workspace),
         "lfs_pointers": lfs_pointers(place.workspace, entries),
         "dirty_files": git.dirty_files(place.workspace),
+        "stale_locks": stale_locks(compared.changed_files, paths, _texts(mirror, compared.merge_base, commit.commit)),
         "file_count": len(entries),
         "inputs": inputs(request),
     }
@@ -100,6 +103,10 @@ def _record(
     stage = {"run_id": place.context.run_id, "started_at": started, "passed": True, "source": source, "tools": tools}
     told = {**stage, **_asked(request), **_words(commit), **found}
     return CheckoutRecord.model_validate({**told, "ended_at": now()})
+
+
+def _texts(mirror: Path, base: str | None, head: str) -> Callable[[str], tuple[str | None, str | None]]:
+    return lambda path: (git.read_file(mirror, base, path) if base else None, git.read_file(mirror, head, path))
 
 
 def _asked(request: CheckoutRequest) -> dict[str, object]:

@@ -11,8 +11,10 @@ from sluice.store.engine import reading, retry_database
 
 # The branch's own when it has runs enough, else the default branch's when that has, else whatever there is.
 QUERY = """
-SELECT DISTINCT ON (b.metric) b.metric, b.branch, b.samples, b.median, b.mad, b.lowest, b.highest, b.latest
+SELECT DISTINCT ON (b.metric) b.metric, b.branch, b.samples, b.median, b.mad, b.lowest, b.highest, b.latest,
+       r.commit_sha AS commit
 FROM baselines b JOIN projects p ON p.id = b.project_id
+LEFT JOIN stage_runs s ON s.id = b.stage_run_id LEFT JOIN pipeline_runs r ON r.id = s.run_id
 WHERE p.name = :project AND b.branch IN (:branch, :default_branch)
 ORDER BY b.metric, (b.samples >= :enough) DESC, (b.branch = :branch) DESC
 """

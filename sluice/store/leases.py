@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from sqlalchemy import ColumnElement, DateTime, Interval, Text, cast, func, literal
+from sqlalchemy import ColumnElement, Date, DateTime, Interval, Text, cast, func, literal
 
 from sluice.errors import CancelledRunError, TransientError
 
@@ -30,6 +30,11 @@ def lease_end() -> ColumnElement[object]:
 def clock() -> ColumnElement[object]:
     """Return the database's time now; `now()` would be the time when the transaction began."""
     return func.clock_timestamp(type_=DateTime(timezone=True))
+
+
+def today() -> ColumnElement[object]:
+    """Return the database's day now, in UTC."""
+    return func.date(func.timezone("UTC", clock()), type_=Date())
 
 
 class Heartbeat:

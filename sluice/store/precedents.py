@@ -35,6 +35,12 @@ JOIN findings every ON every.project_id = base.project_id AND every.fingerprint 
 GROUP BY f.fingerprint, f.severity
 """
 
+SERVED = """
+SELECT DISTINCT d.commit_sha FROM v_deployments d JOIN pipeline_runs r ON r.id = d.run_id
+WHERE d.project = :project AND d.serves_now AND d.move = 'deploy' AND d.commit_sha IS NOT NULL
+AND r.ref_kind = 'branch' AND r.ref_name = :branch ORDER BY 1
+"""
+
 
 class Precedents:
     """Asks for what was accepted before, as the branch or tag `ref_name` of `project` sees it."""
@@ -47,6 +53,10 @@ class Precedents:
     def tag_digests(self, tag: str) -> tuple[str, ...]:
         """Return the digests of all releases that were accepted under a tag."""
         return tuple(str(digest) for digest in self._ask(TAGGED, tag=tag))
+
+    def served(self) -> tuple[str, ...]:
+        """Return the commits of the branch that serve somewhere now."""
+        return tuple(str(commit) for commit in self._ask(SERVED, branch=self.ref_name))
 
     def base(self) -> str:
         """Return the interpreter of the newest accepted build; empty when there is none."""

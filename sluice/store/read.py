@@ -44,8 +44,11 @@ FROM v_stages v JOIN stage_runs s ON s.id = v.stage_run_id LEFT JOIN quarantine 
 WHERE v.run_id = :run ORDER BY v.ordinal
 """
 CHECKS = """
-SELECT s.id::text AS id, q.code, q.name, q.severity, q.status, q.expected, q.observed, q.message, q.next_step
+SELECT s.id::text AS id, q.code, q.name, q.severity, q.status, q.expected, q.observed, q.message, q.next_step,
+       CASE WHEN w.code IS NULL THEN ''
+            ELSE concat(w.effect, ', until ', w.expires, ', by ', w.owner, ': ', w.reason) END AS waiver
 FROM stage_runs s JOIN quality_checks q ON q.stage_run_id = coalesce(s.reused_from, s.id)
+LEFT JOIN check_waivers w ON w.stage_run_id = q.stage_run_id AND w.code = q.code
 WHERE s.run_id = :run ORDER BY s.ordinal, q.ordinal
 """
 ARTIFACTS = """

@@ -6,12 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, Text, case, func, literal, select, update
+from sqlalchemy import Connection, Engine, Text, case, exists, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from sluice.states import StageName, StageState
+from sluice.states import StageName, StageState, WaiverEffect
 from sluice.store.engine import retry_database
-from sluice.store.leases import clock
+from sluice.store.leases import clock, today
+from sluice.store.tables.evidence import CheckWaiver
 from sluice.store.tables.runs import PipelineRun, Project, StageArtifact, StageKey, StageRun
 from sluice.store.texts import storable_text
 
@@ -65,20 +66,25 @@ class StageRuns:
 
     @retry_database
     def find_accepted(self, project: str, stage: StageName, key: str) -> Accepted | None:
-        """Return the newest accepted, passed result under `key` of a stage run that really did the work."""
+        """Return the newest accepted, passed result under `key` of a stage run that really did the work.
+
+        A result that was accepted only by a waiver is found as long as the waiver lasts.
+        """
         files = (
             select(func.array_agg(StageArtifact.sha256.distinct()))
             .where(StageArtifact.stage_run_id == StageRun.id)
             .scalar_subquery()
         )
         nothing = literal([], ARRAY(Text))
+        lowered = CheckWaiver.effect == WaiverEffect.LOWERED.value
+        lapsed = exists().where(CheckWaiver.stage_run_id == StageRun.id, lowered, CheckWaiver.expires < today())
         query = (
             select(StageRun.run_id, StageRun.id, func.coalesce(files, nothing).label("files"))
             .join(StageKey, StageKey.stage_run_id == StageRun.id)
             .join(PipelineRun, PipelineRun.id == StageRun.run_id)
             .join(Project, Project.id == PipelineRun.project_id)
             .where(Project.name == project, StageRun.stage == str(stage), StageKey.key == key)
-            .where(StageRun.state == StageState.PASSED, StageKey.produced_by == StageRun.run_id)
+            .where(StageRun.state == StageState.PASSED, StageKey.produced_by == StageRun.run_id, ~lapsed)
             .order_by(StageRun.number.desc())
             .limit(1)
         )

@@ -10,7 +10,7 @@ from sluice.states import RunState, StageState
 
 @dataclass(frozen=True)
 class CheckView:
-    """One check of a boundary."""
+    """One check of a boundary; `waiver` says what the project's waiver of it did, "" without one."""
 
     code: str
     name: str
@@ -20,6 +20,7 @@ class CheckView:
     observed: str
     message: str
     next_step: str
+    waiver: str = ""
 
 
 @dataclass(frozen=True)

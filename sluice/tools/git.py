@@ -10,7 +10,7 @@ from sluice.command import LineSink
 from sluice.records.checkout import RefKind, ResolvedRef
 from sluice.settings import Home
 from sluice.tools.git_command import GitError, git, program, version
-from sluice.tools.git_history import changed_files, merge_base, read_commit, read_file
+from sluice.tools.git_history import changed_files, is_ancestor, merge_base, read_commit, read_file
 from sluice.tools.git_location import Location, RepositoryError, check_url, is_url, locate, top_level
 from sluice.tools.git_mirror import RemoteRefs, fetch_commit, has_object, refresh
 from sluice.tools.git_refs import HEADS, RefError, check_ref, commit_of, find, is_commit_id, unknown
@@ -28,6 +28,8 @@ __all__ = [
     "check_url",
     "commit_of",
     "dirty_files",
+    "has_object",
+    "is_ancestor",
     "is_url",
     "materialise",
     "merge_base",

@@ -220,7 +220,7 @@ def read_coverage(
     if told["dropped_paths"]:
         log(f"COVERAGE_PATH: {told['dropped_paths']} files outside the project are left out of the coverage")
     rows = place.artifacts.put_file(job.out / "coverage.csv", f"{job.file_name}-coverage.csv", "text/csv")
-    counts = ("lines_valid", "lines_covered", "branches_valid", "branches_covered")
+    counts = ("lines_valid", "lines_covered", "branches_valid", "branches_covered", "test_lines_valid")
     return CoverageSummary(**{name: told[name] for name in counts}, files=rows), None
 
 

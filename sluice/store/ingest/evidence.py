@@ -16,7 +16,7 @@ from sluice.records.checks import BoundaryReport
 from sluice.records.common import ArtifactRef, StageRecord
 from sluice.states import StageName
 from sluice.store.ingest.place import Place
-from sluice.store.tables.evidence import QualityCheck, Quarantine
+from sluice.store.tables.evidence import CheckWaiver, QualityCheck, Quarantine
 from sluice.store.tables.releases import Artifact
 from sluice.store.tables.runs import StageArtifact, StageKey, ToolUse
 from sluice.store.texts import storable
@@ -40,12 +40,24 @@ def files_of(value: object) -> Iterator[ArtifactRef]:
 
 
 def write_checks(place: Place, report: BoundaryReport) -> None:
-    """Write one row a check."""
+    """Write one row a check, and one a waiver that was met."""
     place.copy_dicts(
         QualityCheck,
         [
-            {"stage_run_id": place.stage_run_id, "ordinal": ordinal, **result.model_dump(mode="json")}
+            {
+                "stage_run_id": place.stage_run_id,
+                "ordinal": ordinal,
+                **result.model_dump(mode="json", exclude={"waiver"}),
+            }
             for ordinal, result in enumerate(report.results, start=1)
+        ],
+    )
+    place.copy_dicts(
+        CheckWaiver,
+        [
+            {"stage_run_id": place.stage_run_id, "code": result.code, **result.waiver.model_dump(mode="json")}
+            for result in report.results
+            if result.waiver is not None
         ],
     )
 
@@ -117,5 +129,5 @@ def write_quarantine(place: Place, record: StageRecord, report: BoundaryReport) 
 
 def forget(place: Place) -> None:
     """Remove what an earlier acceptance of this stage left, before an amended record takes its place."""
-    for model in (QualityCheck, StageArtifact, ToolUse, StageKey):
+    for model in (QualityCheck, CheckWaiver, StageArtifact, ToolUse, StageKey):
         place.connection.execute(delete(model).where(model.stage_run_id == place.stage_run_id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
@@ -12,7 +12,7 @@ from sluice.records.common import StageRecord
 from sluice.records.deploy import DeployRecord, RollbackRecord
 from sluice.records.scan import ScanRecord
 from sluice.records.smoke import SmokeRecord
-from sluice.records.testing import TestRecord
+from sluice.records.testing import TestExecution, TestRecord
 from sluice.store.ingest.place import Place
 from sluice.store.tables.figures import PerformanceMetric, PerformanceRun
 
@@ -79,12 +79,24 @@ def _test(record: TestRecord) -> Iterator[Figure]:
     executions = record.executions
     yield ("test.total", record.total, "count")
     yield ("test.skipped", sum(each.skipped for each in executions), "count")
+    for series, of_it in _series(executions).items():
+        yield (f"test.{series}.total", sum(each.total for each in of_it), "count")
+        yield (f"test.{series}.skipped", sum(each.skipped for each in of_it), "count")
+        alone = of_it[0].coverage if len(of_it) == 1 else None  # a shard's coverage is a part of its cell's
+        yield (f"test.{series}.line_rate", alone.line_rate if alone else None, "ratio")
     yield ("test.case_seconds", sum(each.case_seconds for each in executions), "seconds")
     yield ("test.cpu_seconds", sum(each.cpu_seconds for each in executions), "seconds")
     yield ("test.peak_memory", max((each.peak_memory_bytes for each in executions), default=None), "bytes")
     covered = [each.coverage for each in executions if each.coverage and each.coverage.lines_valid]
     valid = sum(each.lines_valid for each in covered)
     yield ("test.line_rate", sum(each.lines_covered for each in covered) / valid if valid else None, "ratio")
+
+
+def _series(executions: Iterable[TestExecution]) -> dict[str, list[TestExecution]]:
+    found: dict[str, list[TestExecution]] = {}
+    for each in executions:
+        found.setdefault(each.series, []).append(each)
+    return found
 
 
 def _smoke(record: SmokeRecord) -> Iterator[Figure]:

@@ -3,7 +3,7 @@
 from sluice.store.tables.base import Base
 from sluice.store.tables.deployments import Deployment, DeploymentStep, HealthCheck, Rollback, SmokeResult
 from sluice.store.tables.environments import Environment, EnvironmentLock, ReleaseFence
-from sluice.store.tables.evidence import AuditEvent, LineageEdge, QualityCheck, Quarantine
+from sluice.store.tables.evidence import AuditEvent, CheckWaiver, LineageEdge, QualityCheck, Quarantine
 from sluice.store.tables.figures import Baseline, PerformanceMetric, PerformanceRun
 from sluice.store.tables.logs import TestLog
 from sluice.store.tables.releases import Artifact, Finding, Package, Release, ScannerRun
@@ -18,6 +18,7 @@ __all__ = [
     "Base",
     "Baseline",
     "ChangedFile",
+    "CheckWaiver",
     "Commit",
     "CoverageFile",
     "Deployment",

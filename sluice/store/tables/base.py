@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, DateTime, Double, Identity, MetaData, Text, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Date, DateTime, Double, Identity, MetaData, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
 from sqlalchemy.schema import SchemaItem
@@ -35,6 +35,7 @@ class Base(DeclarativeBase):
         float: Double,
         bool: Boolean,
         datetime: DateTime(timezone=True),
+        date: Date,
         Json: JSONB,
         Texts: ARRAY(Text),
         Numbers: ARRAY(Double),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped
 
-from sluice.states import CheckStatus, Severity
+from sluice.states import CheckStatus, Severity, WaiverEffect
 from sluice.store.tables.base import Base, Json, Texts, UuidText, column, key, one_of, written_at
 
 LINEAGE_KINDS = ("commit", "test", "release", "scan", "deployment", "smoke", "rollback")
@@ -38,6 +38,26 @@ class QualityCheck(Base):
     observed: Mapped[str] = column("What was found.")
     message: Mapped[str] = column("What is wrong, in words.", server_default="")
     next_step: Mapped[str] = column("What to do.", server_default="")
+
+
+class CheckWaiver(Base):
+    """The waiver of a check that a boundary made: nothing is lowered in silence."""
+
+    __tablename__ = "check_waivers"
+    __table_args__ = (
+        one_of("effect", WaiverEffect),
+        CheckConstraint("reason <> '' AND owner <> ''", name="says_why"),
+        {"comment": "Waivers that boundaries met, and what each did to its check."},
+    )
+
+    stage_run_id: Mapped[UuidText] = column(
+        "Stage run.", ForeignKey("stage_runs.id", ondelete="CASCADE"), primary_key=True
+    )
+    code: Mapped[str] = column("Code of the check.", primary_key=True)
+    reason: Mapped[str] = column("Why the run may go on.")
+    owner: Mapped[str] = column("Who answers for it.")
+    expires: Mapped[date] = column("Last day on which it counts.")
+    effect: Mapped[str] = column("lowered, expired or idle.")
 
 
 class Quarantine(Base):

@@ -57,7 +57,7 @@ environments:
         f"6:12 scan.timeout: found '-5', allowed: {duration}, more than 0, at most 30 days",
         "7:21 scan.scanners[1]: found 'semgrep', allowed: 'trivy', 'bandit' or 'hadolint'",
         "10:1 unknown key 'stages' in the document, allowed: project, test, build, scan, service, smoke, environments, "
-        "deploy, unaffected_by, submodules, lfs",
+        "deploy, unaffected_by, waivers, submodules, lfs",
         "12:24 deploy[0].to: environment 'stagin' is not declared (did you mean 'staging'?), allowed: staging",
         "14:23 environments.staging.replicas: found '0', allowed: a whole number from 1 up to 64",
     ]

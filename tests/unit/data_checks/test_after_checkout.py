@@ -6,16 +6,19 @@ from typing import Any
 
 import pytest
 
-from sluice.records.checkout import CheckoutRecord
-from sluice.states import CheckStatus
+from sluice.records.checkout import CheckoutRecord, RefKind
+from sluice.states import CheckStatus, Severity
 from tests.boundaries import believed, caught, check, not_asked, result
 from tests.factories import COMMIT, OTHER_COMMIT, PARENT, TREE, checkout, source
 
 
 def test_an_honest_checkout_is_believed() -> None:
     report = believed(checkout())
-    assert [each.code for each in report.results] == ["C01", "C02", "C03", "C04", "C05", "C07"]
-    assert not_asked(report) == {"C03": "no submodule is declared"}
+    assert [each.code for each in report.results] == ["C01", "C02", "C03", "C04", "C05", "C07", "C06", "C08", "C09"]
+    assert not_asked(report) == {
+        "C03": "no submodule is declared",
+        "C08": "the trigger names no commit before it",
+    }
 
 
 def test_c01_another_commit_was_checked_out() -> None:
@@ -110,3 +113,42 @@ def test_a_null_does_not_slip_through() -> None:
     first = check(lie).stops[0]
     assert (first.code, first.status) == ("C01", CheckStatus.COULD_NOT_RUN)
     assert "requested_commit" in first.observed
+
+
+def test_c06_dependencies_changed_and_their_lock_did_not() -> None:
+    report = check(checkout(stale_locks=("pyproject.toml (uv.lock)",)))
+    assert report.accepted
+    (warning,) = report.warnings
+    assert (warning.code, warning.severity) == ("C06", Severity.WARN)
+    assert "pyproject.toml (uv.lock)" in warning.message
+
+
+def test_c08_a_push_that_overwrote_the_branch() -> None:
+    report = check(checkout(), previous_commit=OTHER_COMMIT, overwritten=True)
+    assert report.accepted
+    assert [each.code for each in report.warnings] == ["C08"]
+    assert OTHER_COMMIT in report.warnings[0].expected
+
+
+def test_c08_believes_a_push_that_goes_on() -> None:
+    assert result(believed(checkout(), previous_commit=PARENT), "C08").status is CheckStatus.PASSED
+
+
+def test_c09_an_older_push_comes_after_a_newer_was_deployed() -> None:
+    caught(
+        checkout(), "C09", "not older than what its branch has deployed", OTHER_COMMIT, superseded_by=(OTHER_COMMIT,)
+    )
+
+
+def test_c09_is_a_warning_for_a_person_and_nothing_for_a_tag() -> None:
+    by_hand = check(checkout(), superseded_by=(OTHER_COMMIT,), by_hand=True)
+    assert by_hand.accepted
+    assert [each.code for each in by_hand.warnings] == ["C09"]
+    tagged = check(checkout(ref_kind=RefKind.TAG), superseded_by=(OTHER_COMMIT,))
+    assert result(tagged, "C09").status is CheckStatus.NOT_APPLICABLE
+
+
+def test_c09_cannot_run_when_nobody_asked_what_is_deployed() -> None:
+    report = check(checkout(), superseded_by=None)
+    assert not report.accepted
+    assert result(report, "C09").status is CheckStatus.COULD_NOT_RUN

@@ -37,9 +37,29 @@ def none_found(**fields: Any) -> TestExecution:
 
 def test_an_honest_green_run_is_believed() -> None:
     report = believed(run_of())
-    order = ["T14", "T01", "T05", "T04", "T16", "T03", "T06", "T08", "T07", "T10", "T11", "T12", "T17"]
+    order = [
+        "T14",
+        "T01",
+        "T05",
+        "T04",
+        "T16",
+        "T03",
+        "T06",
+        "T08",
+        "T07",
+        "T10",
+        "T11",
+        "T12",
+        "T17",
+        "T09",
+        "T02",
+        "T15",
+        "T13",
+    ]
     assert [each.code for each in report.results] == order
-    assert not_asked(report) == {"T11": "no coverage gate is set"}
+    assert not_asked(report) == {"T11": "no coverage gate is set", "T09": "no cell is split into shards"}
+    thin = [each.code for each in report.results if each.status is CheckStatus.NOT_ENOUGH_HISTORY]
+    assert thin == ["T10", "T02", "T13"]
 
 
 def test_an_honest_red_run_is_true_and_bad_and_is_believed() -> None:

@@ -19,7 +19,7 @@ from data_checks.frames import Expect, Frame, Parameter, at_most, equal, in_set
 from sluice.records.build import BuildRecord
 from sluice.records.checks import BoundaryReport
 from sluice.records.history import History
-from sluice.states import CheckStatus, Severity, StageName
+from sluice.states import CheckStatus, Severity, StageName, WaiverEffect
 from tests import factories
 from tests.boundaries import check, result
 from tests.factories import OTHER_DIGEST, build, facts
@@ -260,6 +260,7 @@ def waiver(**fields: Any) -> CheckWaiver:
 
 def test_a_waiver_lowers_a_stop_to_a_warning_that_is_shown() -> None:
     report = check(LIE, waivers=(waiver(),))
+    assert applied(report) == (WaiverEffect.LOWERED, "ada")
     assert report.accepted
     (shown,) = report.warnings
     assert (shown.code, shown.severity, shown.status) == ("B01", Severity.WARN, CheckStatus.FAILED)
@@ -267,7 +268,9 @@ def test_a_waiver_lowers_a_stop_to_a_warning_that_is_shown() -> None:
 
 
 def test_a_waiver_that_has_expired_stops_and_says_so() -> None:
-    first = check(LIE, waivers=(waiver(expires=date(2026, 11, 22)),)).stops[0]
+    report = check(LIE, waivers=(waiver(expires=date(2026, 11, 22)),))
+    assert applied(report) == (WaiverEffect.EXPIRED, "ada")
+    first = report.stops[0]
     assert (first.code, first.severity) == ("B01", Severity.STOP)
     assert first.message.endswith("Its waiver (by ada) expired on 2026-11-22.")
 
@@ -282,7 +285,17 @@ def test_no_waiver_lifts_a_check_that_could_not_run() -> None:
 
 
 def test_a_waiver_of_an_honest_check_changes_nothing() -> None:
-    assert result(check(build(), waivers=(waiver(),)), "B01") == result(check(build()), "B01")
+    report = check(build(), waivers=(waiver(),))
+    assert applied(report) == (WaiverEffect.IDLE, "ada")
+    assert result(report, "B01").model_copy(update={"waiver": None}) == result(check(build()), "B01")
+
+
+def applied(report: BoundaryReport) -> tuple[WaiverEffect, str]:
+    """Return what the waiver of B01 did, and whose it is; no other check has one."""
+    assert [each.code for each in report.results if each.waiver] == ["B01"]
+    found = result(report, "B01").waiver
+    assert found is not None
+    return found.effect, found.owner
 
 
 # --- the engine -----------------------------------------------------------------------------------------------------

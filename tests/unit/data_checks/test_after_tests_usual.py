@@ -1,0 +1,192 @@
+"""The lies that show against what is usual, and between shards; each beside its honest twin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sluice.records.checkout import ChangedFile
+from sluice.records.history import History
+from sluice.records.testing import TestCell, TestExecution
+from sluice.states import CheckStatus, Severity
+from tests import factories
+from tests.boundaries import believed, caught, check, result
+from tests.factories import coverage, execution, red_execution, run_of
+
+
+def counted(total: int, skipped: int = 0, **fields: Any) -> TestExecution:
+    """A green execution of so many tests."""
+    counts = {"total": total, "passed": total - skipped, "skipped": skipped, "xfailed": 0}
+    return execution(**counts, declared_total=total, declared_skipped=skipped, **fields)
+
+
+def past(total: float = 100, skipped: float = 0, rate: float = 0.9, **fields: Any) -> History:
+    """The history of the series that `execution` belongs to."""
+    usual = {"total": total, "skipped": skipped, "line_rate": rate}
+    metrics = {f"test.pytest.{name}": value for name, value in usual.items()}
+    return History(baselines={name: factories.baseline(name, value, **fields) for name, value in metrics.items()})
+
+
+def changed(path: str, change: str = "M", additions: int = 0, deletions: int = 0) -> ChangedFile:
+    return ChangedFile(path=path, change=change, additions=additions, deletions=deletions)
+
+
+# --- T02 --------------------------------------------------------------------------------------------------------------
+
+
+def test_t02_tests_are_gone_and_no_test_file_was_deleted() -> None:
+    first = caught(run_of(counted(80)), "T02", "at most 10 % fewer", "pytest: 80 tests, 100 before", history=past())
+    assert first.severity is Severity.STOP
+
+
+@pytest.mark.parametrize("total", [90, 100, 500])
+def test_t02_believes_what_stays_within_the_bound(total: int) -> None:
+    assert result(believed(run_of(counted(total)), history=past()), "T02").status is CheckStatus.PASSED
+
+
+def test_t02_lets_a_small_suite_lose_three() -> None:
+    believed(run_of(counted(7)), history=past(10))
+    caught(run_of(counted(6)), "T02", "10 %", "6 tests, 10 before", history=past(10))
+
+
+def test_t02_the_bound_is_the_projects() -> None:
+    believed(run_of(counted(60)), history=past(), count_drop=40.0)
+
+
+def test_t02_holds_against_the_newest_run_too() -> None:
+    """Half of the suite moved away with its files some runs ago: the median has not followed yet."""
+    believed(run_of(counted(50)), history=past(100, latest=50, lowest=50))
+
+
+def test_t02_a_deleted_test_file_explains_it() -> None:
+    report = check(run_of(counted(50)), history=past(), files_since=(changed("tests/test_old.py", "D"),))
+    assert report.accepted
+    found = result(report, "T02")
+    assert (found.status, found.message) == (
+        CheckStatus.NOT_APPLICABLE,
+        "test files were deleted: tests/test_old.py",
+    )
+
+
+@pytest.mark.parametrize(
+    "since", [(changed("tests/test_a.py", additions=3, deletions=90),), None], ids=["shrunk", "nobody-knows"]
+)
+def test_t02_only_warns_where_it_may_be_meant(since: tuple[ChangedFile, ...] | None) -> None:
+    report = check(run_of(counted(50)), history=past(), files_since=since)
+    assert report.accepted
+    assert [each.code for each in report.warnings] == ["T02"]
+
+
+def test_t02_a_deleted_file_that_holds_no_tests_explains_nothing() -> None:
+    caught(run_of(counted(50)), "T02", "10 %", "50 tests", history=past(), files_since=(changed("app.py", "D"),))
+
+
+def test_t02_a_red_run_is_not_asked() -> None:
+    assert check(run_of(red_execution()), history=past(1000)).accepted
+
+
+def test_t02_adds_up_shards() -> None:
+    halves = [
+        counted(50, cell=TestCell(label=f"{n}of2", shard=n, shards=2), collected=100, coverage=None) for n in (1, 2)
+    ]
+    believed(run_of(*halves), history=past())
+
+
+# --- T09 --------------------------------------------------------------------------------------------------------------
+
+
+def shards(totals: list[int], collected: list[int | None], of: int = 3) -> Any:
+    return run_of(
+        *(
+            counted(total, cell=TestCell(label=f"{n}of{of}", shard=n, shards=of), collected=found, coverage=None)
+            for n, (total, found) in enumerate(zip(totals, collected, strict=True), start=1)
+        )
+    )
+
+
+def test_t09_a_shard_never_ran() -> None:
+    caught(shards([4, 4], [12, 12]), "T09", "every shard", "missing shards 3; 8 tests of 12")
+
+
+def test_t09_tests_that_no_shard_ran() -> None:
+    caught(
+        shards([4, 4, 3], [12, 12, 12]), "T09", "every test that was collected", "missing shards none; 11 tests of 12"
+    )
+
+
+def test_t09_shards_that_collected_different_suites() -> None:
+    caught(shards([4, 4, 4], [12, 12, 13]), "T09", "every test", "12 tests of 12, 13")
+
+
+@pytest.mark.parametrize("totals", [[4, 4, 4], [4, 4, 5]], ids=["whole", "a-subtest-more"])
+def test_t09_believes_whole_shards(totals: list[int]) -> None:
+    assert result(believed(shards(totals, [12, 12, 12])), "T09").status is CheckStatus.PASSED
+
+
+def test_t09_believes_where_nobody_counts_what_was_collected() -> None:
+    believed(shards([4, 4, 3], [None, None, None]))
+
+
+# --- T10 --------------------------------------------------------------------------------------------------------------
+
+
+def test_t10_far_more_than_usual_was_skipped() -> None:
+    first = caught(
+        run_of(counted(100, 40)), "T10", "not far more skips", "40 of 100 skipped, 2 before", history=past(skipped=2)
+    )
+    assert first.name == "SKIP_SPIKE"
+
+
+@pytest.mark.parametrize(("skipped", "usual"), [(12, 2), (30, 25), (95, 90)])
+def test_t10_believes_some_more_skips(skipped: int, usual: int) -> None:
+    believed(run_of(counted(100, skipped)), history=past(skipped=usual))
+
+
+def test_t10_everything_skipped_keeps_its_name() -> None:
+    first = caught(run_of(counted(10, 10)), "T10", "at least 1 test", "all tests skipped", history=past(10))
+    assert first.name == "ALL_SKIPPED"
+
+
+# --- T12, T13, T15 ----------------------------------------------------------------------------------------------------
+
+
+def test_t12_only_lines_of_tests_were_measured() -> None:
+    lie = run_of(execution(coverage=coverage(test_lines_valid=100)))
+    caught(lie, "T12", "no line of tests", "all 100 lines are of tests", coverage_gate=80.0)
+    assert [each.code for each in check(lie).warnings] == ["T12"]
+
+
+def test_t12_believes_tests_measured_beside_the_code() -> None:
+    believed(run_of(execution(coverage=coverage(test_lines_valid=60))), coverage_gate=80.0)
+
+
+def test_t13_a_gate_that_is_missed_and_called_passed() -> None:
+    caught(run_of(), "T13", "at least 95 %", "5.00 points below the gate, and called passed", coverage_gate=95.0)
+
+
+def test_t13_a_gate_that_is_missed_and_said_so_is_true_and_bad() -> None:
+    record = run_of(passed=False, reason="coverage 90.0% is below the gate of 95 %")
+    assert result(check(record, coverage_gate=95.0), "T13").status is not CheckStatus.FAILED
+
+
+def test_t13_coverage_fell() -> None:
+    lie = run_of(counted(100, coverage=coverage(lines_covered=70)))
+    caught(lie, "T13", "at most 5 points", "pytest: 70.0 %, 90.0 % before", history=past())
+
+
+@pytest.mark.parametrize(("covered", "fields"), [(86, {}), (70, {"mad": 0.05}), (70, {"latest": 0.72, "lowest": 0.7})])
+def test_t13_believes_noise_and_what_the_newest_run_had(covered: int, fields: dict[str, float]) -> None:
+    history = past(**fields) if "latest" not in fields else past()
+    rate = factories.baseline("test.pytest.line_rate", 0.9, **fields)
+    history = History(baselines=history.baselines | {"test.pytest.line_rate": rate})
+    believed(run_of(counted(100, coverage=coverage(lines_covered=covered))), history=history)
+
+
+def test_t15_green_only_on_a_retry_is_shown_as_flaky() -> None:
+    record = run_of(execution(passed_on_retry=("tests.test_app::test_3",)))
+    report = check(record)
+    assert report.accepted
+    (warning,) = report.warnings
+    assert (warning.code, warning.observed) == ("T15", "pytest [py3.11]: 1 flaky, tests.test_app::test_3")
+    assert "1 flaky: only passed on a retry" in record.headline()
