@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,7 @@ class Project:
             others={name: each for name, each in self.config.environments.items() if name != self.plan.environment},
             mirror=self.source.mirror,
             allow_downgrade=allow_downgrade,
+            waived=self.config.waived(datetime.now(UTC).date()),
         )
 
 

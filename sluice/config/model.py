@@ -5,6 +5,7 @@ The JSON Schema is made from here (`sluice schema`); every field's description i
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field
@@ -146,3 +147,7 @@ class Config(Declared):
     )
     submodules: bool = Field(default=False, strict=True, description="Check out submodules.")
     lfs: bool = Field(default=False, strict=True, description="Fetch Git LFS files.")
+
+    def waived(self, today: date) -> tuple[str, ...]:
+        """Return the codes of the checks whose waiver counts today."""
+        return tuple(waiver.code for waiver in self.waivers if date.fromisoformat(waiver.expires) >= today)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from sluice.config.load import load
+from sluice.config.model import Config
 from sluice.config.problems import ConfigFileError
 from sluice.config.waivers import waiver_problems
 
@@ -68,3 +69,15 @@ def test_a_code_is_waived_once() -> None:
 @pytest.mark.parametrize("other", ["text", None, {"a": 1}, ["text", 3]])
 def test_what_is_no_list_of_waivers_is_left_to_the_model(other: object) -> None:
     assert list(waiver_problems({"waivers": other}, TODAY)) == []
+
+
+def test_a_waiver_counts_to_the_end_of_its_last_day() -> None:
+    last = date(2026, 12, 1)
+    declared = [
+        {"code": code, "reason": "known for a while", "owner": "ada", "expires": expires.isoformat()}
+        for code, expires in (("D03", last), ("D06", last - timedelta(days=1)))
+    ]
+    config = Config.model_validate({"waivers": declared})
+    assert config.waived(last) == ("D03",)
+    assert config.waived(last - timedelta(days=1)) == ("D03", "D06")
+    assert config.waived(last + timedelta(days=1)) == ()
