@@ -171,6 +171,8 @@ def _report_row(execution: TestExecution, record: TestRecord, ran_in_cell: int) 
 def story(execution: TestExecution, record: TestRecord) -> str:
     """Tell what exit code, report and stage say; an unexpected pass is red where the runner holds it so."""
     red = execution.red > 0 or (execution.xpassed > 0 and execution.exit_code != 0)
+    if execution.again is not None and execution.again.missing and record.passed:
+        return f"stage passed, and {len(execution.again.missing)} of the tests that were to run again are not green"
     return (
         f"exit {'red' if execution.exit_code else 'green'}, report {'red' if red else 'green'}, "
         f"stage {'passed' if record.passed else 'failed'}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
@@ -16,8 +17,9 @@ from sluice.records.checkout import CheckoutRecord, RefKind, ResolvedRef
 from sluice.records.common import StageRecord
 from sluice.records.request import PipelineRequest
 from sluice.records.scan import ScanRecord
-from sluice.records.testing import TestRecord
+from sluice.records.testing import TestExecution, TestRecord, TestRequest
 from sluice.settings import Home
+from sluice.stages.testing import remains
 from sluice.states import StageName
 from sluice.store.ingest.evidence import files_of
 from sluice.store.pinned import Pinned, pinned
@@ -32,6 +34,7 @@ REUSED: dict[StageName, type[StageRecord]] = {
     StageName.SCAN: ScanRecord,
 }
 ORDER = list(StageName)
+LineSink = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,13 @@ class Earlier:
 
     run: Pinned
     again: StageName | None
+    failed_tests: bool = False
+    standing: list[TestExecution] = field(default_factory=list)
 
     def repeats(self, stage: StageName) -> bool:
         """Tell whether this stage was asked to run again."""
+        if self.failed_tests and stage is StageName.TEST:
+            return True
         return self.again is not None and ORDER.index(stage) >= ORDER.index(self.again)
 
     def accepted(self, stage: StageName, artifacts: ArtifactStore) -> StageRecord | None:
@@ -59,6 +66,26 @@ class Earlier:
             return REUSED[stage].model_validate(self.run.records[stage]) if stage in self.run.records else None
         except ValidationError:
             return None
+
+    def only_red(self, requests: Sequence[TestRequest], artifacts: ArtifactStore, log: LineSink) -> list[TestRequest]:
+        """Return what has to run so that each test is green, in the resumed run or now; `standing` is the rest."""
+        record = self.record(StageName.TEST)
+        if not isinstance(record, TestRecord):
+            return list(requests)
+        found = remains(record, self.run.run_id, requests, artifacts)
+        self.standing.extend(found.standing)
+        for note in found.notes:
+            log(note)
+        return found.requests
+
+    def joined(self, record: TestRecord) -> TestRecord:
+        """Return the record of the tests that ran, with the executions that stand before them."""
+        if not self.standing:
+            return record
+        executions = (*self.standing, *record.executions)
+        started = min(each.started_at for each in executions)
+        update = {"executions": executions, "standing": len(self.standing), "started_at": started}
+        return record.model_copy(update=update)
 
     def resolved(self, home: Home) -> ResolvedRef:
         """Return the ref as the run resolved it, whatever it points at now."""
@@ -93,5 +120,5 @@ def earlier(request: PipelineRequest) -> Earlier | None:
     run = pinned(database(), request.resumes)
     if run is None:
         raise UsageError("there is no run to resume", code="RUN_UNKNOWN", found=request.resumes)
-    refuse(run, request.from_stage)
-    return Earlier(run, request.from_stage)
+    refuse(run, request.from_stage, failed_tests=request.failed_tests)
+    return Earlier(run, request.from_stage, request.failed_tests)

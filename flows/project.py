@@ -10,6 +10,7 @@ from typing import Any
 from flows.earlier import earlier
 from flows.run import Run
 from sluice import secrets
+from sluice.artifacts import ArtifactStore
 from sluice.config.detect import detect
 from sluice.config.effective import effective
 from sluice.config.load import FILE_NAME, load, load_project
@@ -102,12 +103,15 @@ class Project:
         return self.declaration.smoke or self.config.smoke
 
     def test_requests(self, run: Run) -> list[TestRequest]:
-        """Return one request a cell of the test matrix."""
+        """Return one request a cell of the test matrix; of a resumed run, if asked for, only what was red."""
         durations = run.durations() if self.config.test.shards > 1 else {}
-        return [
+        requests = [
             TestRequest(source=self.source, config=self.config.test, cell=cell, durations=durations)
             for cell in cells(self.config.test)
         ]
+        if run.earlier is None or not run.earlier.failed_tests:
+            return requests
+        return run.earlier.only_red(requests, ArtifactStore(run.home.artifacts), run.log)
 
     def test_facts(self, run: Run) -> dict[str, Any]:
         """Return what the boundary after the tests holds the record against."""

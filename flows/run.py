@@ -29,6 +29,7 @@ from sluice.records.checkout import ResolvedRef
 from sluice.records.common import StageContext, StageRecord
 from sluice.records.history import History
 from sluice.records.request import PipelineRequest, RollbackOrder
+from sluice.records.testing import TestRecord
 from sluice.settings import Home, Settings
 from sluice.stages.workplace import now
 from sluice.states import RunState, StageName, StageState
@@ -140,7 +141,7 @@ class Run:
         """
         self._attempts[stage.name] = attempt_id = self.store.start_stage(self.id, stage.name)
         try:
-            record, cells = self._taken_up(stage) or self._work(stage, requests)
+            record, cells = self._taken_up(stage) or self._joined(*self._work(stage, requests))
         except SluiceError as error:
             world = error.exit_code in (Exit.INFRASTRUCTURE, Exit.BUG)
             self.logs.flush(stage.name)
@@ -162,6 +163,14 @@ class Run:
         """Return the record of the run that this one resumes; None when the stage has to run."""
         found = self.earlier and self.earlier.accepted(stage.name, ArtifactStore(self.home.artifacts))
         return (found, ()) if found else None
+
+    def _joined(
+        self, record: StageRecord, cells: tuple[StageRecord, ...]
+    ) -> tuple[StageRecord, tuple[StageRecord, ...]]:
+        """Return the record with what stands of the run that this one resumes; the cells are what really ran."""
+        if self.earlier is None or not self.earlier.standing or not isinstance(record, TestRecord):
+            return record, cells
+        return self.earlier.joined(record), cells or (record,)
 
     def _work(self, stage: Stage, requests: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         """Return the stage's record, and the records of the cells that it was merged from."""

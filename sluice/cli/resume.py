@@ -24,6 +24,9 @@ def register(app: typer.Typer) -> None:
 def resume(
     run: str = RUN,
     from_stage: StageName | None = typer.Option(None, "--from", help="Run this stage and all after it again."),
+    failed_tests: bool = typer.Option(
+        False, "--failed-tests", help="Run only the tests that were red; the others stand (pytest and unittest)."
+    ),
     wait: bool = typer.Option(True, "--wait/--no-wait", help="Follow the run to its end."),
 ) -> int:
     """Go on with a run: the same commit and configuration, accepted stages are reused, the others run.
@@ -31,7 +34,8 @@ def resume(
     The commit, sluice.yaml and plan are those that the run recorded, wherever its branch points now and in whichever
     folder you stand. Deploy and smoke act on an environment and are always done again.
 
-    Examples: `sluice resume` (the latest run) · `sluice resume 1f2e3d4c` · `sluice resume latest --from build`.
+    Examples: `sluice resume` (the latest run) · `sluice resume 1f2e3d4c` · `sluice resume latest --from build` ·
+    `sluice resume --failed-tests`.
     """
     from sluice.cli.start import start_and_follow
     from sluice.database import database
@@ -42,7 +46,7 @@ def resume(
     ensure_up(Settings(), lambda line: err.print(escape(line), style="dim"))
     found = pinned(database(), Reader(database()).resolve_run(run).id)
     assert found is not None
-    refuse(found, from_stage)
+    refuse(found, from_stage, failed_tests=failed_tests)
     request = PipelineRequest.model_validate(
         {
             **found.request,
@@ -53,6 +57,7 @@ def resume(
             "run_id": str(uuid4()),
             "resumes": found.run_id,
             "from_stage": from_stage,
+            "failed_tests": failed_tests,
         }
     )
     return start_and_follow(request, wait=wait)

@@ -98,6 +98,10 @@ class PipelineRequest(BaseModel):
         default=None, title="From stage", description="Of a resumed run: run this stage and all after it again."
     )
 
+    failed_tests: bool = Field(
+        default=False, title="Failed tests", description="Of a resumed run: run only the tests that were red."
+    )
+
     @property
     def project(self) -> str:
         """The project's name as long as no `sluice.yaml` gives another: the repository's."""

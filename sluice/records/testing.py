@@ -30,8 +30,35 @@ class TestCell(Frozen):
     shards: int = Field(default=1, ge=1)
 
 
+class RunAgain(Frozen):
+    """What an execution that ran only some tests again rests on: the results of an earlier run that stand."""
+
+    run_id: str = Field(description="the run whose red tests ran again")
+    asked: int = Field(ge=1, description="tests that were asked for")
+    passed: int = Field(ge=0)
+    skipped: int = Field(ge=0)
+    xfailed: int = Field(ge=0)
+    xpassed: int = Field(ge=0)
+    missing: tuple[str, ...] = Field(default=(), description="tests that were asked for and are not green")
+
+    @property
+    def stands(self) -> int:
+        """Tests whose earlier result stands."""
+        return self.passed + self.skipped + self.xfailed + self.xpassed
+
+
+class Wanted(Frozen):
+    """The only tests that one framework runs, by id, and what stands of the others."""
+
+    ids: tuple[str, ...] = Field(min_length=0)
+    stands: RunAgain
+
+
 class TestRequest(Frozen):
-    """What one cell runs. `durations` maps a test id to its last accepted seconds, for the shards."""
+    """What one cell runs. `durations` maps a test id to its last accepted seconds, for the shards.
+
+    `only` names, by framework, the tests to run; a framework that is not in it runs whole.
+    """
 
     __test__: ClassVar[bool] = False
 
@@ -39,6 +66,7 @@ class TestRequest(Frozen):
     config: TestConfig
     cell: TestCell
     durations: dict[str, float] = Field(default_factory=dict)
+    only: dict[str, Wanted] = Field(default_factory=dict)
 
 
 class CoverageSummary(Frozen):
@@ -115,6 +143,7 @@ class TestExecution(Frozen):
     cpu_seconds: float = Field(default=0.0, ge=0)
     environment: dict[str, str] = Field(default_factory=dict, description="python, platform, lock digest …")
     properties: dict[str, str] = Field(default_factory=dict, description="properties of the report's suites")
+    again: RunAgain | None = Field(default=None, description="only tests that were red before ran; the others stand")
 
     @property
     def series(self) -> str:
@@ -149,11 +178,17 @@ class TestRecord(StageRecord):
     commit: str
     executions: tuple[TestExecution, ...]
     failures: tuple[FailedTest, ...] = Field(default=(), description="at most 50, for reports")
+    standing: int = Field(default=0, ge=0, description="executions, the first ones, of the run that was resumed")
 
     @property
     def total(self) -> int:
-        """Cases in all executions."""
-        return sum(execution.total for execution in self.executions)
+        """Cases in all executions, with those whose earlier result stands."""
+        return sum(each.total + (each.again.stands if each.again else 0) for each in self.executions)
+
+    @property
+    def in_part(self) -> bool:
+        """Tell whether something of it stands from the run that was resumed."""
+        return self.standing > 0 or any(each.again for each in self.executions)
 
     @property
     def red(self) -> int:
@@ -164,11 +199,13 @@ class TestRecord(StageRecord):
         """Return counts and coverage."""
         if self.skipped:
             return self.reason
-        passed = sum(e.passed + e.xfailed for e in self.executions)
-        skipped = sum(e.skipped for e in self.executions)
+        again = [e.again for e in self.executions if e.again]
+        passed = sum(e.passed + e.xfailed for e in self.executions) + sum(e.passed + e.xfailed for e in again)
+        skipped = sum(e.skipped for e in self.executions) + sum(e.skipped for e in again)
         parts = [f"{passed} passed"]
         parts += [f"{self.red} failed"] if self.red else []
         parts += [f"{skipped} skipped"] if skipped else []
+        parts += [f"{sum(e.asked for e in again)} ran again after run {again[0].run_id[:8]}"] if again else []
         rates = [e.coverage.line_rate for e in self.executions if e.coverage and e.coverage.line_rate is not None]
         retried = sum(len(e.passed_on_retry) for e in self.executions)
         parts += [f"{retried} flaky: only passed on a retry"] if retried and not self.red else []

@@ -7,11 +7,12 @@ from sluice.states import RunState, StageName
 from sluice.store.pinned import Pinned
 
 
-def refuse(run: Pinned, from_stage: StageName | None) -> None:
+def refuse(run: Pinned, from_stage: StageName | None, *, failed_tests: bool = False) -> None:
     """Refuse what cannot be resumed.
 
     Raises:
-        UsageError: `RUN_ALIVE`, `RESUME_ROLLBACK`, `NOTHING_PINNED`, `NOTHING_TO_RESUME`, `STAGE_UNKNOWN`.
+        UsageError: `RUN_ALIVE`, `RESUME_ROLLBACK`, `NOTHING_PINNED`, `NOTHING_TO_RESUME`, `STAGE_UNKNOWN`,
+            `NO_FAILED_TESTS`.
     """
     short = run.run_id[:8]
     if not run.state.terminal:
@@ -35,6 +36,8 @@ def refuse(run: Pinned, from_stage: StageName | None) -> None:
             next_step=f"`sluice resume {short} --from STAGE` runs a stage and all after it again.",
         )
     _refuse_stage(run, from_stage)
+    if failed_tests:
+        _refuse_tests(run, from_stage)
 
 
 def _alive(run: Pinned) -> UsageError:
@@ -60,4 +63,16 @@ def _refuse_stage(run: Pinned, stage: StageName | None) -> None:
             code="STAGE_UNKNOWN",
             where="--from",
             allowed=", ".join(planned),
+        )
+
+
+def _refuse_tests(run: Pinned, from_stage: StageName | None) -> None:
+    if from_stage is not None:
+        raise UsageError("--from and --failed-tests exclude each other", next_step="Leave one of them out.")
+    if StageName.TEST in run.accepted or StageName.TEST not in run.records:
+        raise UsageError(
+            f"run {run.run_id[:8]} has no red tests that its boundary believed",
+            code="NO_FAILED_TESTS",
+            where="--failed-tests",
+            next_step=f"`sluice resume {run.run_id[:8]}` runs the stage whole if it has to run.",
         )

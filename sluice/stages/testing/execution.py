@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sluice import command, limits, masks
 from sluice.logs.capped import capped_log
-from sluice.records.testing import FailedTest, TestExecution
+from sluice.records.testing import FailedTest, RunAgain, TestExecution
 from sluice.settings import Settings
 from sluice.stages.testing import coverage, report
-from sluice.stages.testing.job import Job, read_trace, test_environment
+from sluice.stages.testing.again import GREEN, ids_of
+from sluice.stages.testing.job import Job, Trace, read_trace, test_environment
 from sluice.stages.testing.runners import RUNNERS
 from sluice.stages.testing.shard_coverage import GATE
 from sluice.stages.workplace import Workplace, now
@@ -79,9 +81,24 @@ def execute(job: Job, place: Workplace) -> Outcome:
         peak_memory_bytes=done.peak_memory_bytes,
         cpu_seconds=done.cpu_seconds,
         environment=_environment(job),
+        again=_again(job, trace, found.fields),
         **found.fields,
     )
     return Outcome(execution, found.failures, reason(execution, job))
+
+
+def _again(job: Job, trace: Trace, fields: Mapping[str, Any]) -> RunAgain | None:
+    """Return what the execution rests on when only some tests ran again; what was asked for and is not green counts.
+
+    A runner that neither ran just these tests nor all of them has proven nothing.
+    """
+    wanted = job.request.only.get(job.framework)
+    if wanted is None or (not trace.only and fields["total"] >= wanted.stands.stands + len(wanted.ids)):
+        return None
+    cases = job.out / "cases.csv"
+    known = trace.only and fields.get("report_problem") is None
+    green = set(ids_of(cases, GREEN)) if known and cases.is_file() else set()
+    return wanted.stands.model_copy(update={"missing": tuple(name for name in wanted.ids if name not in green)})
 
 
 def _run(job: Job, words: list[str], log: command.LineSink) -> tuple[command.Completed, bool]:
@@ -160,6 +177,9 @@ def reason(execution: TestExecution, job: Job) -> str:
 def _reason_of_green(execution: TestExecution, job: Job) -> str:
     if execution.total == 0 and not (execution.cell.shards > 1 and execution.collected):
         return f"{execution.framework} found no tests (exit code {execution.exit_code})"
+    if execution.again is not None and execution.again.missing:
+        open_, asked = len(execution.again.missing), execution.again.asked
+        return f"{execution.framework}: {open_} of {asked} tests that were to run again are not green"
     if execution.exit_code != 0:
         return f"{execution.framework} ended with exit code {execution.exit_code}, though no test failed"
     gate = job.request.config.coverage.fail_under

@@ -19,7 +19,10 @@ def inputs(request: TestRequest) -> dict[str, str]:
     """
     config = request.config.model_dump(mode="json", exclude={"matrix"})
     cell = request.cell
+    only = sorted((name, wanted.ids, wanted.stands.run_id) for name, wanted in request.only.items())
+    in_part = {"only": hashlib.sha256(json.dumps(only).encode()).hexdigest()} if only else {}
     return {
+        **in_part,
         "source": request.source.identity,
         "submodules": str(request.source.submodules),
         "lfs": str(request.source.lfs),

@@ -87,6 +87,7 @@ class Job:
             "shard": cell.shard,
             "shards": cell.shards,
             "durations": self.request.durations if cell.shards > 1 else {},
+            "only": list(self.request.only[self.framework].ids) if self.framework in self.request.only else [],
         }
         (target / "_sluice_plan.json").write_text(json.dumps({**told, **plan}), encoding="utf-8")
 
@@ -102,6 +103,7 @@ class Trace:
         xpassed: case ids that passed though they were expected to fail.
         reruns: case ids that were run again, once for each time.
         skipped_files: case ids of files that were skipped as a whole; every shard reports them.
+        only: just the tests that were asked for ran.
     """
 
     collected: int | None = None
@@ -110,6 +112,7 @@ class Trace:
     xpassed: tuple[str, ...] = ()
     reruns: tuple[str, ...] = ()
     skipped_files: tuple[str, ...] = ()
+    only: bool = False
 
 
 def read_trace(path: Path) -> Trace:
@@ -137,6 +140,7 @@ def _take_event(event: dict[str, Any], told: dict[str, Any], running: dict[str, 
         case "end":
             counter = event.get("counter")
             told["counter"] = counter if isinstance(counter, int) else None
+            told["only"] = event.get("only") is True
             for name in ("xpassed", "reruns", "skipped_files"):
                 told[name] = tuple(str(one) for one in event.get(name, ()))
 

@@ -40,6 +40,8 @@ SET (samples, recent, median, mad, lowest, highest, latest, stage_run_id, update
 
 def write_figures(place: Place, record: StageRecord) -> None:
     """Write the figures of a green stage and move the baselines of its branch. Only what was measured."""
+    if isinstance(record, TestRecord) and record.in_part:
+        return  # the time of a few tests is no measure of the stage
     figures = {name: (float(value), unit) for name, value, unit in figures_of(record) if value is not None}
     mine = {"stage_run_id": place.stage_run_id, "project_id": place.project_id, "branch": place.branch}
     place.connection.execute(insert(PerformanceRun).values(**mine, stage=place.stage.value))

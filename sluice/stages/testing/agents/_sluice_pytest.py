@@ -104,6 +104,7 @@ class Recorder:
             xpassed=self.xpassed,
             reruns=self.reruns,
             skipped_files=self.skipped_files,
+            only=getattr(session.config, "_sluice_only", False),
             pytest=pytest.__version__,
         )
 
@@ -116,10 +117,17 @@ def pytest_configure(config):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     config._sluice_collected = len(items)
-    if PLAN["shards"] == 1:
+    mine = set(PLAN["only"])
+    if mine:
+        config._sluice_only = mine <= {case_id(item.nodeid) for item in items}
+        if not config._sluice_only:
+            return  # one of them was no test of its own: everything runs
+        config._sluice_collected = len(mine)
+    elif PLAN["shards"] == 1:
         return
-    parts = split([case_id(item.nodeid) for item in items], PLAN["durations"], PLAN["shards"])
-    mine = set(parts[PLAN["shard"] - 1])
+    else:
+        parts = split([case_id(item.nodeid) for item in items], PLAN["durations"], PLAN["shards"])
+        mine = set(parts[PLAN["shard"] - 1])
     kept = [item for item in items if case_id(item.nodeid) in mine]
     dropped = [item for item in items if case_id(item.nodeid) not in mine]
     if dropped:

@@ -172,6 +172,14 @@ def mine(tests):
     return unittest.TestSuite(test for test in tests if module(test) in kept)
 
 
+def asked(tests):
+    """Return the tests that were asked for; None when one of them is no test of its own: then everything runs."""
+    found = {"::".join(filter(None, address(test))): test for test in tests}
+    if not set(PLAN["only"]) <= set(found):
+        return None
+    return unittest.TestSuite(found[name] for name in PLAN["only"])
+
+
 class Runner(unittest.TextTestRunner):
     """unittest's own runner, which also writes the report."""
 
@@ -181,11 +189,14 @@ class Runner(unittest.TextTestRunner):
         for start in PLAN.get("more_starts", ()):
             test.addTests(unittest.TestLoader().discover(start, pattern=PLAN["pattern"]))
         collected = test.countTestCases()
-        if PLAN["shards"] > 1:
+        only = asked(flatten(test)) if PLAN["only"] else None
+        if only is not None:
+            test, collected = only, only.countTestCases()
+        elif PLAN["shards"] > 1:
             test = mine(list(flatten(test)))
         result = super().run(test)
         result.event("collected", count=collected)
-        result.event("end", ran=result.testsRun)
+        result.event("end", ran=result.testsRun, only=only is not None)
         write_report(result)
         if collected and not result.testsRun and PLAN["shards"] > 1:
             sys.exit(0)  # fewer modules than shards: nothing to do here is no failure
