@@ -14,6 +14,18 @@ from tests.flows.command_line import CommandLine
 
 pytestmark = pytest.mark.services
 
+MOODY = """
+import os, unittest
+def note(name):
+    with open(os.environ["MARKER"], "a") as file:
+        file.write(os.environ["MODE"] + " " + name + "\\n")
+    return os.environ["MODE"] == "a" or os.path.exists(os.environ["MARKER"] + ".ok")
+class Some(unittest.TestCase):
+    def test_good(self):
+        note("good")
+    def test_moody(self):
+        self.assertTrue(note("moody"))
+"""
 REUSED = ("checkout", "test", "build", "scan")
 
 
@@ -96,3 +108,30 @@ def test_what_is_alive_is_not_resumed(sluice: CommandLine, stopped: Stopped) -> 
     assert len(sluice.run_ids()) == runs, "nothing was begun"
     running.interrupt().end().ended(130)
     assert f"sluice resume {running.run_id[:8]}" in sluice("report", running.run_id).out
+
+
+def test_only_red_tests_run_again_and_the_others_stand(sluice: CommandLine, tmp_path: Path) -> None:
+    clerk = Clerk(tmp_path, "moodyclerk", deploy=[])
+    ran = clerk.marker
+    test = {
+        "frameworks": ["unittest"],
+        "coverage": {"enabled": False},
+        "env": {"MARKER": str(ran)},
+        "matrix": {"env": {"MODE": ["a", "b"]}},
+    }
+    clerk.commit("Moody", test=test, files={"test_it.py": MOODY})
+    sluice("run", clerk.path).ended(10)
+    first = sluice.run_ids()[0]
+    assert sorted(ran.read_text().splitlines()) == ["a good", "a moody", "b good", "b moody"]
+    ran.with_name(ran.name + ".ok").touch()
+    ran.write_text("")
+    done = sluice("resume", first, "--failed-tests").ended(0)
+    assert ran.read_text().splitlines() == ["b moody"]
+    assert f"4 passed · 1 ran again after run {first[:8]}" in done.out
+    view = sluice.view()
+    count = "SELECT count(*), sum(x.total_tests) FROM test_executions x JOIN stage_runs s ON s.id = x.stage_run_id"
+    assert sluice.rows(f"{count} WHERE s.run_id = :run", run=view.id) == [(1, 1)], "only what ran has rows"
+    metrics = "SELECT count(*) FROM v_metrics WHERE run_id = :run AND stage = 'test'"
+    assert sluice.one(metrics, run=view.id) == 0, "it is no baseline"
+    sluice("run", clerk.path).ended(0)
+    assert len(ran.read_text().splitlines()) > 1, "an ordinary run does not take it for the whole"

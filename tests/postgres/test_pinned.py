@@ -51,6 +51,11 @@ def test_a_stopped_run_is_read_as_it_was(engine: Engine) -> None:
     assert (found.plan, found.config) == ({"stages": ["checkout", "test"]}, {"project": "greeter"})
     assert found.records == {StageName.CHECKOUT: {"a": 1}, StageName.TEST: {"a": 2}}
     assert found.accepted == {StageName.CHECKOUT}
+    refuse(found, None, failed_tests=True)
+    with pytest.raises(UsageError, match="exclude each other"):
+        refuse(found, StageName.TEST, failed_tests=True)
+    with pytest.raises(UsageError, match="NO_FAILED_TESTS"):
+        refuse(read(engine, a_stopped_run(engine)), None, failed_tests=True)
     refuse(found, None)
     refuse(found, StageName.TEST)
     assert refusal(found, StageName.DEPLOY).code == "STAGE_UNKNOWN"
