@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 TIERS ?= unit postgres stages flows services faults
 WORKERS ?= 2
 
-.PHONY: help demo test lint up down clean requirements
+.PHONY: help demo test lies lint up down clean requirements
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
 
@@ -26,6 +26,9 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+lies: $(VENV)/.installed ## Tell the lies of checkout and tests with their twins, print what became of them
+	@$(BIN)/python -m tests.faults.lies
 
 up: $(VENV)/.installed ## Start the services
 	@$(BIN)/sluice up
