@@ -27,8 +27,9 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-lies: $(VENV)/.installed ## Tell the lies of checkout and tests with their twins, print what became of them
+lies: $(VENV)/.installed ## Tell every lie and its honest twin, print what became of them
 	@$(BIN)/python -m tests.faults.lies
+	@$(BIN)/python -m pytest -q tests/faults/release_lies && $(BIN)/python -m tests.faults.release_lies
 
 up: $(VENV)/.installed ## Start the services
 	@$(BIN)/sluice up
