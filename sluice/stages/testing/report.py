@@ -22,6 +22,7 @@ from sluice.stages.testing.runners.runner import Runner
 from sluice.stages.workplace import Workplace, now
 
 CLOCK_GRAIN = timedelta(milliseconds=20)  # a file's time may lie one tick of the kernel before the clock's
+EASTERNMOST, WESTERNMOST = timedelta(hours=-14), timedelta(hours=12)  # from a zone's own time to UTC
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def read(job: Job, runner: Runner, trace: Trace, before: Before, place: Workplac
         return Found(fields)
     rows = place.artifacts.put_file(job.out / "cases.csv", f"{job.file_name}-cases.csv", "text/csv")
     _warn(told, log)
-    fields = _fields(told, runner, trace)
+    fields = _fields(told, runner, trace, before.started)
     fields |= {"report": files.stored, "cases": rows, "report_written_at": files.written_at}
     failures = tuple(FailedTest(**one, cell=job.request.cell.label) for one in told["failures"])
     return Found(fields, failures)
@@ -147,7 +148,7 @@ def _warn(told: dict[str, Any], log: LineSink) -> None:
             log(f"{code}: {count} {text}")
 
 
-def _fields(told: dict[str, Any], runner: Runner, trace: Trace) -> dict[str, Any]:
+def _fields(told: dict[str, Any], runner: Runner, trace: Trace, began: datetime) -> dict[str, Any]:
     counts = told["counts"]
     total = sum(counts.values())
     drift = told["drift"] and {**told["drift"], "tests": _tests_drift(told, runner, trace)}
@@ -170,7 +171,7 @@ def _fields(told: dict[str, Any], runner: Runner, trace: Trace) -> dict[str, Any
         "repaired": told["repaired"],
         "properties": told["properties"],
         "case_seconds": told["case_seconds"],
-        "report_timestamp": _timestamp(told["timestamps"]),
+        "report_timestamp": earliest(told["timestamps"], began, now()),
     }
 
 
@@ -191,15 +192,26 @@ def _tests_drift(told: dict[str, Any], runner: Runner, trace: Trace) -> int:
     return drift
 
 
-def _timestamp(texts: Sequence[str]) -> datetime | None:
-    """Return the earliest time stamp of the report; None where none can be read or it names no zone."""
+def earliest(texts: Sequence[str], began: datetime, ended: datetime) -> datetime | None:
+    """Return the earliest of a report's time stamps; None where none can be read or contradicts the run.
+
+    Most runners name no zone. Such a stamp is taken for the moment nearest to the run that any zone makes of it: only
+    one that is wrong in every zone tells against the report.
+    """
     found = []
     for text in texts:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OverflowError):
             moment = datetime.fromisoformat(text)
-            if moment.tzinfo is not None:
-                found.append(moment.astimezone(UTC))
-    return min(found) if found else None
+            found.append(moment.astimezone(UTC) if moment.tzinfo else _in_some_zone(moment, began, ended))
+    known = [moment for moment in found if moment is not None]
+    return min(known) if known else None
+
+
+def _in_some_zone(moment: datetime, began: datetime, ended: datetime) -> datetime | None:
+    first, last = (moment.replace(tzinfo=UTC) + offset for offset in (EASTERNMOST, WESTERNMOST))
+    if last < began:
+        return last
+    return first if first > ended else None
 
 
 def read_coverage(

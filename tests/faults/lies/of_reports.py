@@ -86,6 +86,20 @@ def report_of_yesterday(world: World) -> Made:
     return record, facts_of(record)
 
 
+@lie("T04")
+def report_of_the_day_before(world: World) -> Made:
+    """a fresh file with a time stamp of days ago that names no zone"""
+    stamp = 'sed "s/<testsuite/<testsuite timestamp=\\"$(date -d "3 days ago" +%FT%T)\\"/" said.xml > junit.xml'
+    return (record := by_command(world, stamp)), facts_of(record)
+
+
+@twin("T04")
+def report_with_its_local_time(world: World) -> Made:
+    """a fresh file with the local time of this run in it, without a zone"""
+    record = by_command(world, 'sed "s/<testsuite/<testsuite timestamp=\\"$(date +%FT%T)\\"/" said.xml > junit.xml')
+    return record, facts_of(record)
+
+
 @twin("T04")
 def report_with_its_time(world: World) -> Made:
     """a fresh file with the time stamp of this run in it"""
