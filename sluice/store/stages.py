@@ -12,7 +12,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sluice.states import StageName, StageState, WaiverEffect
 from sluice.store.engine import retry_database
 from sluice.store.leases import clock, today
-from sluice.store.tables.evidence import CheckWaiver
 from sluice.store.tables.runs import PipelineRun, Project, StageArtifact, StageKey, StageRun
 from sluice.store.texts import storable_text
 
@@ -70,6 +69,8 @@ class StageRuns:
 
         A result that was accepted only by a waiver is found as long as the waiver lasts.
         """
+        from sluice.store.tables.evidence import CheckWaiver  # only whoever works on a run needs these tables
+
         files = (
             select(func.array_agg(StageArtifact.sha256.distinct()))
             .where(StageArtifact.stage_run_id == StageRun.id)

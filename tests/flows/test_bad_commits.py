@@ -15,6 +15,7 @@ pytestmark = pytest.mark.services
 
 # AWS' own example pair is let through by scanners; these are of the same form and open nothing.
 SECRET = "KEY = 'AKIA" + "Q3EGRZ7WNX5TYV2B'\n"
+OPEN_SHELL = "import subprocess\n\n\ndef run(words):\n    subprocess.Popen(words, shell=True)\n"
 PACKAGE = """\
 [build-system]
 requires = []
@@ -63,7 +64,8 @@ BAD = {
             "files": {"pyproject.toml": PACKAGE, "backend.py": "raise SystemExit('no build today')\n"},
         },
     ),
-    "planted secret": Bad(12, "failed", "FINDINGS", "scan", "failed", lambda _: {"files": {"settings.py": SECRET}}),
+    "planted secret": Bad(16, "rejected", "B07", "build", "rejected", lambda _: {"files": {"settings.py": SECRET}}),
+    "open shell": Bad(12, "failed", "FINDINGS", "scan", "failed", lambda _: {"files": {"shell.py": OPEN_SHELL}}),
     "never healthy": Bad(
         13,
         "failed",

@@ -60,7 +60,11 @@ def served(shared: CommandLine) -> Iterator[Served]:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        yield Served(clerk, first, f"https://127.0.0.1:{silent.getsockname()[1]}/m.git")
+        server = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        clerk.repository.git(
+            "remote", "add", "origin", f"{server}/clerk.git"
+        )  # submodules come from the same host only
+        yield Served(clerk, first, f"{server}/m.git")
 
 
 @pytest.mark.parametrize(
