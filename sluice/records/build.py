@@ -21,7 +21,11 @@ class BuildRequest(Frozen):
 
 
 class Release(Frozen):
-    """An immutable build output with its commit; what deploy, scan and smoke name by digest."""
+    """An immutable build output with its commit; what deploy, scan and smoke name by digest.
+
+    An image lies in a registry under `repository`, its `digest` is that of its manifest (or index), and `artifact` is
+    the manifest's text in the artifact store. Tags move, so nothing is ever asked for by a tag.
+    """
 
     digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
     kind: str  # bundle | image
@@ -31,6 +35,12 @@ class Release(Frozen):
     artifact: ArtifactRef
     python: str | None = None
     has_command: bool = False
+    repository: str = Field(default="", description="registry and name of an image, without tag; a bundle has none")
+
+    @property
+    def reference(self) -> str:
+        """How an engine names the image: `repository@sha256:…`."""
+        return f"{self.repository}@{self.digest}"
 
 
 class PlatformCheck(Frozen):
