@@ -44,6 +44,11 @@ def _duplicates_stop(record: TestRecord, _facts: BoundaryFacts) -> Severity:
     return Severity.WARN if repeated and not rows.NAMED_ONCE & set(repeated) else Severity.STOP
 
 
+def _misleads(record: TestRecord) -> bool:
+    """Tell whether durations that are kept cannot be true; one that is kept empty misleads nobody."""
+    return any(one.all_zero(each) or each.case_seconds > one.most_seconds(each) for each in rows.reported(record))
+
+
 def _skip_name(record: TestRecord, facts: BoundaryFacts) -> str:
     ran = all(row["ran_in_cell"] for row in rows.report_rows(record, facts))
     spike = any(row["skips_too_many"] for row in past.usual_rows(record, facts))
@@ -99,7 +104,8 @@ CONTRACT = Contract(
                 "retries",
                 "duplicates",
                 "duplicate",
-                "impossible",
+                "unreadable",
+                "zeros",
                 "case_seconds",
                 "wall_seconds",
                 "excess_seconds",
@@ -184,15 +190,18 @@ CONTRACT = Contract(
         Check(
             "T07",
             (
-                at_most("reports", "impossible", 0),
+                at_most("reports", "zeros", 0),
                 at_most("reports", "excess_seconds", 0),
+                at_most("reports", "unreadable", 0),
             ),
             expected=lambda _record, _: "durations that are numbers, not negative, and fit into the time of the run",
             observed=lambda record, _: f"{sum(each.case_seconds for each in record.executions):.3f} s in all",
             culprit=lambda row: (
-                f"{row['label']}: {row['case_seconds']:.3f} s in all, {row['impossible']} impossible, "
-                f"in a run of {row['wall_seconds']:.1f} s"
+                f"{row['label']}: {row['case_seconds']:.3f} s in all, {row['unreadable']} unreadable, "
+                f"{row['zeros']} of 0 s, in a run of {row['wall_seconds']:.1f} s"
             ),
+            name=lambda record, _: "DURATIONS_IMPOSSIBLE" if _misleads(record) else "DURATION_INVALID",
+            severity=lambda record, _: Severity.STOP if _misleads(record) else Severity.WARN,
         ),
         Check(
             "T10",

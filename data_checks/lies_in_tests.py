@@ -98,7 +98,8 @@ LIES = (
         TEST,
         STOP,
         "The durations in the report cannot be true.",
-        "durations are negative, not finite, all zero, or sum up to more than the run took",
+        "durations are all zero, or sum up to more than the run took; those that are no number of zero or more "
+        "(`DURATION_INVALID`: `-1`, `NaN`, `12s`) are left empty, counted, and shown as a warning",
         "Look at what writes the report; a clock that tests replace must be put back.",
     ),
     Lie(

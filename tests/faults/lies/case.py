@@ -26,11 +26,12 @@ class Side(StrEnum):
 
 @dataclass(frozen=True)
 class Case:
-    """One lie or twin: its docstring's first line says what was done."""
+    """One lie or twin: its docstring's first line says what was done. `warns`: a milder form, which only warns."""
 
     code: str
     side: Side
     make: Callable[[World], Made]
+    warns: bool = False
 
     @property
     def words(self) -> str:
@@ -46,9 +47,9 @@ class Case:
 CASES: list[Case] = []
 
 
-def lie(code: str) -> Callable[[Callable[[World], Made]], Callable[[World], Made]]:
+def lie(code: str, *, warns: bool = False) -> Callable[[Callable[[World], Made]], Callable[[World], Made]]:
     """Register a function that tells the lie `code`."""
-    return _register(code, Side.LIE)
+    return _register(code, Side.LIE, warns=warns or entry_of(code).severity is Severity.WARN)
 
 
 def twin(code: str) -> Callable[[Callable[[World], Made]], Callable[[World], Made]]:
@@ -56,11 +57,13 @@ def twin(code: str) -> Callable[[Callable[[World], Made]], Callable[[World], Mad
     return _register(code, Side.TWIN)
 
 
-def _register(code: str, side: Side) -> Callable[[Callable[[World], Made]], Callable[[World], Made]]:
+def _register(
+    code: str, side: Side, *, warns: bool = False
+) -> Callable[[Callable[[World], Made]], Callable[[World], Made]]:
     entry_of(code)  # KeyError: no such code
 
     def register(make: Callable[[World], Made]) -> Callable[[World], Made]:
-        CASES.append(Case(code, side, make))
+        CASES.append(Case(code, side, make, warns))
         return make
 
     return register
@@ -73,15 +76,14 @@ def told(case: Case, world: World) -> str:
     if record.STAGE is not stage:
         return f"made a record of {record.STAGE}, not of {stage}"
     report: BoundaryReport = contracts()[stage].check(record, facts)
-    return _of_lie(case.code, report) if case.side is Side.LIE else _of_twin(case.code, report)
+    return _of_lie(case, report) if case.side is Side.LIE else _of_twin(case.code, report)
 
 
-def _of_lie(code: str, report: BoundaryReport) -> str:
-    """A lie is stopped first by its own code, or shown by it where the registry only warns, in whole words."""
-    warns = entry_of(code).severity is Severity.WARN
-    found = report.warnings if warns else report.stops[:1]
-    mine = [each for each in found if each.code == code and each.status is CheckStatus.FAILED]
-    if not mine or (warns and report.stops):
+def _of_lie(case: Case, report: BoundaryReport) -> str:
+    """A lie is stopped first by its own code, or shown by it where it only warns, in whole words."""
+    found = report.warnings if case.warns else report.stops[:1]
+    mine = [each for each in found if each.code == case.code and each.status is CheckStatus.FAILED]
+    if not mine or (case.warns and report.stops):
         return f"missed: {[(each.code, each.message) for each in (*report.stops, *report.warnings)]}"
     first = mine[0]
     whole = first.expected and first.observed and first.next_step

@@ -135,10 +135,18 @@ def counted_rightly(world: World) -> Made:
     return honest(world)
 
 
-@lie("T07")
+@lie("T07", warns=True)
 def negative_durations(world: World) -> Made:
-    """a frozen clock made durations negative"""
+    """a clock that was put back made durations negative: they are left empty (warning)"""
     record = by_command(world, "cp said.xml junit.xml", GREEN.replace('"0.1"', '"-0.1"'))
+    assert (record.executions[0].invalid_durations, record.executions[0].passed) == (2, 2)
+    return record, facts_of(record)
+
+
+@lie("T07")
+def longer_than_a_number(world: World) -> Made:
+    """each duration is a number, and their sum is none"""
+    record = by_command(world, "cp said.xml junit.xml", GREEN.replace('"0.1"', '"1e308"'))
     return record, facts_of(record)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from data_checks import execution as one
 from data_checks.execution_rows import reported
 from sluice.records.testing import Problem, TestCell, TestExecution
 from sluice.states import CheckStatus, Severity
@@ -242,16 +243,31 @@ def test_t08_where_names_may_repeat_it_is_shown_and_does_not_stop(framework: str
 @pytest.mark.parametrize(
     ("lie", "observed"),
     [
-        ({"invalid_durations": 3}, "3 impossible"),
-        ({"case_seconds": 812.0}, "812.000 s in all, 0 impossible, in a run of 1.9 s"),
+        ({"case_seconds": 812.0}, "812.000 s in all, 0 unreadable, 0 of 0 s, in a run of 1.9 s"),
+        ({"case_seconds": 812.0, "invalid_durations": 3}, "812.000 s in all, 3 unreadable"),
         ({"case_seconds": float("inf")}, "inf s in all"),
         ({"total": 120, "passed": 118, "declared_total": 120, "case_seconds": 0.0, "wall_seconds": 30.0,
-          "started_at": later(-30), "report_written_at": later(4)}, "120 impossible"),
+          "started_at": later(-30), "report_written_at": later(4)}, "120 of 0 s"),
     ],
-    ids=["invalid", "too-long", "infinite", "all-zero"],
+    ids=["too-long", "too-long-and-invalid", "infinite", "all-zero"],
 )  # fmt: skip
 def test_t07_durations_that_cannot_be_true(lie: dict[str, Any], observed: str) -> None:
     caught(run_of(execution(**lie), started_at=later(-40)), "T07", "durations that are numbers", observed)
+
+
+def test_t07_what_cannot_be_read_is_kept_empty_and_shown_with_its_number() -> None:
+    report = check(run_of(execution(invalid_durations=3), execution(cell=TestCell(label="py3.12"))))
+    assert report.accepted
+    (shown,) = report.warnings
+    assert (shown.code, shown.name, shown.severity) == ("T07", "DURATION_INVALID", Severity.WARN)
+    assert "3 unreadable" in shown.observed
+    assert "py3.12" not in shown.observed
+
+
+def test_t07_as_long_as_all_workers_together_is_possible() -> None:
+    most = one.most_seconds(execution())
+    assert check(run_of(execution(case_seconds=most))).accepted
+    caught(run_of(execution(case_seconds=most + 0.001)), "T07", "durations that are numbers", "s in all")
 
 
 def test_t07_a_duration_that_is_not_a_number_cannot_be_checked() -> None:
