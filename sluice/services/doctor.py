@@ -33,7 +33,7 @@ COST = {
     "caddy": "nothing can be deployed",
     "postgres": "no embedded database; set SLUICE_DATABASE_URL",
     "node": "JavaScript tests cannot run",
-    "docker": "images cannot be built; the target `process` does not need it",
+    "docker": "images whose build needs a secret cannot be built",
 }
 OPTIONAL = ("node", "docker")
 LEAST_FREE = 2 * 2**30  # bytes
@@ -78,6 +78,7 @@ def _tool(name: str, settings: Settings) -> ToolReport:
 def _checks(settings: Settings) -> Iterator[ToolReport]:
     yield _root()
     yield _prefect_version()
+    yield _engine()
     yield _disk(settings)
     yield _secrets(settings)
     try:
@@ -125,6 +126,15 @@ def _prefect_version() -> ToolReport:
     numbers = tuple(int(part) for part in found.split(".")[:3] if part.isdigit())
     level: Level = "good" if numbers >= PREFECT_LOWEST else "bad"
     return _check("Prefect", level, found, "below 3.6.25 it has known holes: install what requirements.txt pins")
+
+
+def _engine() -> ToolReport:
+    from sluice.tools.docker import engine  # the SDK takes long to import
+
+    address, found = engine.address(), engine.version()
+    cost = "images cannot be built and targets `docker` not used: start the engine, or set DOCKER_HOST"
+    detail = f"{found} at {address}" if found else f"does not answer at {address}"
+    return _check("Docker engine", "good" if found else "note", detail, cost)
 
 
 def _disk(settings: Settings) -> ToolReport:

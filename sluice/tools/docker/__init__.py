@@ -1,0 +1,1 @@
+"""Docker engines and registries, by their APIs."""
