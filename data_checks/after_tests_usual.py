@@ -33,7 +33,7 @@ def _rates(record: TestRecord, _facts: BoundaryFacts) -> str:
 FRAMES: tuple[Frame[TestRecord], ...] = (
     Frame(
         "shards",
-        ("label", "absent", "shards_missing", "collected", "disagree", "ran", "tests_lost"),
+        ("label", "absent", "shards_missing", "collected", "disagree", "ran", "tests_lost", "lost"),
         rows.shard_rows,
         count=lambda record, _: len(rows.split_cells(record)),
         empty="no cell is split into shards",
@@ -68,7 +68,9 @@ CHECKS: tuple[Check[TestRecord], ...] = (
         ),
         expected=lambda _record, _: "every shard, and in all of them together every test that was collected",
         observed=lambda record, _: number(len(rows.split_cells(record)), "cell") + " whole",
-        culprit=lambda row: f"{row['label']}: missing shards {row['absent']}; {row['ran']} tests of {row['collected']}",
+        culprit=lambda row: (
+            f"{row['label']}: missing shards {row['absent']}; {row['ran']} tests of {row['collected']}{row['lost']}"
+        ),
     ),
     Check(
         "T02",

@@ -97,6 +97,10 @@ def _shard_row(shards: list[TestExecution]) -> Row:
     known = [each.collected for each in shards if each.collected is not None]
     whole = len(known) == len(shards) and all(each.exit_code == 0 and one.ended(each) == one.SELF for each in shards)
     ran = sum(each.total for each in shards)
+    lost = dict.fromkeys(name for each in shards for name in each.lost_ids or ())
+    listed = all(each.lost_ids is not None for each in shards)
+    # Subtests and broken teardowns are cases beside the tests that were collected: more is no lie.
+    fewer = len(lost) if listed else max(0, max(known, default=0) - ran)
     return {
         "label": f"{shards[0].framework} in {shards[0].cell.shards} shards",
         "absent": ", ".join(str(n) for n in range(1, shards[0].cell.shards + 1) if n not in numbers) or "none",
@@ -104,8 +108,8 @@ def _shard_row(shards: list[TestExecution]) -> Row:
         "collected": ", ".join(map(str, sorted(set(known)))) or "unknown",
         "disagree": int(len(set(known)) > 1),
         "ran": ran,
-        # Subtests and broken teardowns are cases beside the tests that were collected: more is no lie.
-        "tests_lost": max(0, max(known) - ran) if whole else 0,
+        "tests_lost": fewer if whole else 0,
+        "lost": f", none of them {', '.join(list(lost)[:3])}" if lost and whole else "",
     }
 
 

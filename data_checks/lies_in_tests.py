@@ -79,7 +79,7 @@ LIES = (
         TEST,
         STOP,
         "The shards together are not the whole suite.",
-        "a shard did not run, or the union of the shards is not what was collected",
+        "a shard did not run, or a test that was collected is in the report of no shard, whatever the numbers say",
         "See each shard's log for what it collected; that must not depend on the shard, the time or the host.",
     ),
     Lie(

@@ -121,6 +121,10 @@ class TestExecution(Frozen):
     xfailed: int = Field(default=0, ge=0)
     xpassed: int = Field(default=0, ge=0)
     collected: int | None = None
+    collection: ArtifactRef | None = Field(default=None, description="of a shard: ids that it found and ran, as JSON")
+    lost_ids: tuple[str, ...] | None = Field(
+        default=None, description="of a shard: ids that it found and no shard reports, at most 20; None: not known"
+    )
     declared_total: int | None = None
     declared_failed: int | None = None
     declared_errors: int | None = None

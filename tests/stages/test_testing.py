@@ -275,6 +275,12 @@ def test_xdist_workers_are_counted_once(room: Room) -> None:
     assert (found.declared_total, found.duplicate_ids) == (12, ())
 
 
+def test_shards_of_xdist_are_the_whole(room: Room) -> None:
+    room.project(**{"test_a.py": MANY.format(n=5, name="a"), "pytest.ini": "[pytest]\naddopts = -n 2\n"})
+    record = room.run(frameworks=["pytest"], packages=["pytest-xdist"], shards=2, coverage={"enabled": False})
+    assert [(one.total, one.collected, one.lost_ids) for one in record.executions] == [(3, 5, ()), (2, 5, ())]
+
+
 def test_a_project_that_measures_itself(room: Room) -> None:
     settings = '[tool.pytest.ini_options]\naddopts = "--cov=thing --cov-branch --cov-report=term"\n'
     room.project(**package(**{"pyproject.toml": PACKAGE + settings, "tests/test_a.py": GREEN}))

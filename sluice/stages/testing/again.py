@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sluice.artifacts import ArtifactStore
 from sluice.records.testing import RunAgain, TestExecution, TestRecord, TestRequest, Wanted
-from sluice.results.cases import case_id
+from sluice.results.cases import STATUSES, case_id
 from sluice.results.problems import MAX_CASES
 
 BY_ID = ("pytest", "unittest")  # frameworks that can be asked for single tests
@@ -52,7 +52,7 @@ def remains(record: TestRecord, run_id: str, requests: Sequence[TestRequest], ar
     return found
 
 
-def ids_of(cases: Path, statuses: Sequence[str]) -> Iterator[str]:
+def ids_of(cases: Path, statuses: Sequence[str] = STATUSES) -> Iterator[str]:
     """Yield the ids of the cases in a `cases.csv` that have one of the statuses."""
     with cases.open(encoding="utf-8", errors="replace", newline="") as file:
         for row in csv.DictReader(line.replace("\0", "\ufffd") for line in file):

@@ -167,4 +167,5 @@ def _tool(execution: TestExecution) -> ToolUse:
 
 def _artifacts(execution: TestExecution) -> list[ArtifactRef]:
     files = execution.coverage.files if execution.coverage else None
-    return [ref for ref in (execution.report, execution.cases, execution.log, files) if ref is not None]
+    refs = (execution.report, execution.cases, execution.collection, execution.log, files)
+    return [ref for ref in refs if ref is not None]

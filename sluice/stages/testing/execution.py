@@ -13,7 +13,7 @@ from sluice import command, limits, masks
 from sluice.logs.capped import capped_log
 from sluice.records.testing import FailedTest, RunAgain, TestExecution
 from sluice.settings import Settings
-from sluice.stages.testing import coverage, report
+from sluice.stages.testing import coverage, report, shard_tests
 from sluice.stages.testing.again import GREEN, ids_of
 from sluice.stages.testing.job import Job, Trace, read_trace, test_environment
 from sluice.stages.testing.runners import RUNNERS
@@ -74,6 +74,7 @@ def execute(job: Job, place: Workplace) -> Outcome:
         ended_at=ended,
         wall_seconds=done.seconds,
         collected=trace.collected,
+        collection=shard_tests.keep(job, trace, place),
         running=trace.running,
         coverage=summary,
         coverage_problem=coverage_problem,

@@ -104,6 +104,9 @@ class Trace:
         reruns: case ids that were run again, once for each time.
         skipped_files: case ids of files that were skipped as a whole; every shard reports them.
         only: just the tests that were asked for ran.
+        ids: of a shard: case ids of all tests found, before they were split.
+        ran: of a shard: case ids of the tests that came to their end.
+        left_out: of a shard: classes and modules whose fixture skipped all their tests.
     """
 
     collected: int | None = None
@@ -113,6 +116,9 @@ class Trace:
     reruns: tuple[str, ...] = ()
     skipped_files: tuple[str, ...] = ()
     only: bool = False
+    ids: tuple[str, ...] = ()
+    ran: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def read_trace(path: Path) -> Trace:
@@ -133,6 +139,7 @@ def _take_event(event: dict[str, Any], told: dict[str, Any], running: dict[str, 
     match event["event"]:
         case "collected":
             told["collected"] = int(event["count"])
+            told["ids"] = tuple(str(one) for one in event.get("ids", ()))
         case "start" if len(running) < MOST_RUNNING:
             running[str(event["id"])] = None
         case "finish":
@@ -141,7 +148,7 @@ def _take_event(event: dict[str, Any], told: dict[str, Any], running: dict[str, 
             counter = event.get("counter")
             told["counter"] = counter if isinstance(counter, int) else None
             told["only"] = event.get("only") is True
-            for name in ("xpassed", "reruns", "skipped_files"):
+            for name in ("xpassed", "reruns", "skipped_files", "ran", "left_out"):
                 told[name] = tuple(str(one) for one in event.get(name, ()))
 
 

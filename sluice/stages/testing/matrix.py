@@ -10,6 +10,7 @@ from sluice.artifacts import ArtifactStore
 from sluice.config.model import TestConfig
 from sluice.records.testing import TestCell, TestRecord
 from sluice.stages.testing.shard_coverage import gate_reasons
+from sluice.stages.testing.shard_tests import compared
 
 SHOWN_FAILURES = 50
 LABEL_LIMIT = 100
@@ -52,7 +53,8 @@ def merge(records: Sequence[TestRecord], artifacts: ArtifactStore | None = None)
 
     Args:
         records: one a cell.
-        artifacts: where the cells' coverage is; needed to hold a gate against shards, which miss it without.
+        artifacts: where the cells' coverage and cases are; needed to hold a gate against shards, which miss it without,
+            and to find tests that no shard ran.
 
     Raises:
         ValueError: no records: a stage that ran nothing has no record.
@@ -77,7 +79,7 @@ def merge(records: Sequence[TestRecord], artifacts: ArtifactStore | None = None)
         artifacts=tuple(dict.fromkeys(ref for record in records for ref in record.artifacts)),
         inputs=_inputs(records),
         commit=first.commit,
-        executions=tuple(execution for record in records for execution in record.executions),
+        executions=compared([execution for record in records for execution in record.executions], artifacts),
         failures=tuple(failure for record in records for failure in record.failures)[:SHOWN_FAILURES],
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from sluice.records.testing import TestCell
+from sluice.artifacts import ArtifactStore
+from sluice.records.testing import TestCell, TestRecord
 from sluice.stages import testing
 from tests.faults.lies.case import Made, lie, twin
 from tests.faults.lies.of_reports import GREEN
@@ -39,6 +41,95 @@ def shards_collect_differently(world: World) -> Made:
     ]
     record = testing.merge(both)
     return record, facts_of(record)
+
+
+RENAMED = """
+import os
+def test_0(): pass
+def test_1(): pass
+def test_2(): pass
+exec(f"def test_{os.environ['WHERE']}(): pass")
+"""
+
+
+@lie("T09")
+def same_number_of_other_tests(world: World) -> Made:
+    """a test is called after the machine: the numbers agree, and the one that the first shard saw is in none"""
+    return _in_two_shards(world, {"test_a.py": RENAMED}, ({"WHERE": "x_here"}, {"WHERE": "y_there"}))
+
+
+ANOTHER = """
+import os, pytest
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection_modifyitems(items):
+    every = {item.name: item for item in items}
+    yield
+    if os.environ.get("SECOND"):
+        items[:] = [every["test_0"], *items[1:]]
+"""
+
+
+@lie("T09")
+def another_test_twice(world: World) -> Made:
+    """a plugin of the project has the second shard run a test of the first once more, and one of its own never"""
+    files = {"test_a.py": "".join(f"def test_{n}(): pass\n" for n in range(4)), "conftest.py": ANOTHER}
+    record, facts = _in_two_shards(world, files, ({}, {"SECOND": "1"}))
+    assert isinstance(record, TestRecord)
+    assert (record.passed, record.total, record.executions[0].collected) == (True, 4, 4)
+    return record, facts
+
+
+def _in_two_shards(world: World, files: dict[str, str], environments: tuple[dict[str, str], dict[str, str]]) -> Made:
+    """Run both shards, each with its own environment variables, and merge them as the flow does."""
+    known: dict[str, Any] = {"frameworks": ["pytest"], "shards": 2, "coverage": {"enabled": False}}
+    cells = [TestCell(label=f"{n}of2", shard=n, shards=2) for n in (1, 2)]
+    both = [
+        (world.room.run if n else partial(world.test, files))(**known, cell=cell, env=environments[n])
+        for n, cell in enumerate(cells)
+    ]
+    record = testing.merge(both, ArtifactStore(world.home.artifacts))
+    return record, facts_of(record)
+
+
+@twin("T09")
+def more_cases_than_tests(world: World) -> Made:
+    """both shards ran: with subtests, a test that names itself anew, one that was run again, and a skipped class"""
+    files = {"test_a.py": HONEST, "test_b.py": CLASSES}
+    (world.folder / "room").mkdir()
+    world.room.project(**files)
+    known: dict[str, Any] = {"shards": 2, "coverage": {"enabled": False}, "frameworks": ["pytest", "unittest"]}
+    record = world.room.run(**known, packages=["pytest-rerunfailures"], args=[])
+    assert record.passed, record.reason
+    assert all(each.lost_ids == () for each in record.executions)
+    return record, facts_of(record)
+
+
+HONEST = """
+import pathlib, pytest
+def test_named(record_xml_attribute): record_xml_attribute("name", "as the specification calls it")
+def test_parts(subtests):
+    for n in range(3):
+        with subtests.test(n=n): pass
+@pytest.mark.flaky(reruns=2)
+def test_again(tmp_path_factory):
+    seen = pathlib.Path("seen")
+    seen.write_text(seen.read_text() + "x" if seen.exists() else "x")
+    assert len(seen.read_text()) > 1
+@pytest.mark.parametrize("text", ["\x1b[0m", "a::b", "[", "\u00e9"])
+def test_odd(text): pass
+"""
+CLASSES = """
+import unittest
+class Skipped(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): raise unittest.SkipTest("not here")
+    def test_1(self): pass
+    def test_2(self): pass
+class Run(unittest.TestCase):
+    def test_3(self):
+        for n in range(2):
+            with self.subTest(n=n): pass
+"""
 
 
 @twin("T09")

@@ -124,6 +124,29 @@ def test_t09_believes_whole_shards(totals: list[int]) -> None:
     assert result(believed(shards(totals, [12, 12, 12])), "T09").status is CheckStatus.PASSED
 
 
+def listed(lost: list[tuple[str, ...] | None], totals: list[int]) -> Any:
+    record = shards(totals, [12, 12, 12])
+    pairs = zip(record.executions, lost, strict=True)
+    return record.model_copy(update={"executions": tuple(e.model_copy(update={"lost_ids": ids}) for e, ids in pairs)})
+
+
+def test_t09_the_numbers_agree_and_a_test_is_in_no_shard() -> None:
+    lost: list[tuple[str, ...] | None] = [(), ("t::b", "t::c"), ("t::b",)]
+    caught(listed(lost, [4, 4, 4]), "T09", "every test that was collected", "12 tests of 12, none of them t::b, t::c")
+
+
+def test_t09_believes_names_before_numbers() -> None:
+    """A class that was skipped as a whole is one case, and a subtest one more."""
+    believed(listed([(), (), ()], [4, 4, 3]))
+    caught(listed([(), (), None], [4, 4, 3]), "T09", "every test that was collected", "11 tests of 12")
+
+
+def test_t09_a_red_shard_lost_its_tests_honestly() -> None:
+    record = listed([("t::b",), (), ()], [4, 4, 4])
+    red = record.executions[2].model_copy(update={"exit_code": 1, "failed": 1, "passed": 3, "declared_failed": 1})
+    believed(record.model_copy(update={"executions": (*record.executions[:2], red), "passed": False}))
+
+
 def test_t09_believes_where_nobody_counts_what_was_collected() -> None:
     believed(shards([4, 4, 3], [None, None, None]))
 

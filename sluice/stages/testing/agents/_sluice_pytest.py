@@ -54,6 +54,8 @@ class Recorder:
         self.skipped_files = []
         self.broken_files = 0
         self.collected = None
+        self.ids = []
+        self.ran = []
 
     def write(self, kind, **more):
         self.file.write(json.dumps(dict(more, event=kind)) + "\n")
@@ -71,21 +73,33 @@ class Recorder:
     def pytest_collection_finish(self, session):
         if self.collected is None:
             self.collected = getattr(session.config, "_sluice_collected", len(session.items))
+            self.ids = getattr(session.config, "_sluice_ids", [])
         self.write_collected()
 
     def write_collected(self):
-        self.write("collected", count=self.collected + len(self.skipped_files) + self.broken_files)
+        ids = self.ids + self.skipped_files if self.ids else []
+        self.write("collected", count=self.collected + len(self.skipped_files) + self.broken_files, ids=ids)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node, ids):
         self.collected = max(self.collected or 0, len(ids))
         self.write_collected()
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node, error):
+        """A worker of xdist has told what it found before it was split."""
+        told = getattr(node, "workeroutput", None) or {}
+        if told.get("sluice_ids"):
+            self.ids, self.collected = told["sluice_ids"], len(told["sluice_ids"])
+            self.write_collected()
+
     def pytest_runtest_logstart(self, nodeid, location):
         self.write("start", id=nodeid)
 
     def pytest_runtest_logfinish(self, nodeid, location):
         self.write("finish", id=nodeid)
+        if PLAN["shards"] > 1:
+            self.ran.append(case_id(nodeid))
 
     def pytest_runtest_logreport(self, report):
         if report.outcome == "rerun":
@@ -104,6 +118,7 @@ class Recorder:
             xpassed=self.xpassed,
             reruns=self.reruns,
             skipped_files=self.skipped_files,
+            ran=self.ran,
             only=getattr(session.config, "_sluice_only", False),
             pytest=pytest.__version__,
         )
@@ -126,7 +141,10 @@ def pytest_collection_modifyitems(config, items):
     elif PLAN["shards"] == 1:
         return
     else:
-        parts = split([case_id(item.nodeid) for item in items], PLAN["durations"], PLAN["shards"])
+        config._sluice_ids = [case_id(item.nodeid) for item in items]
+        if hasattr(config, "workeroutput"):
+            config.workeroutput["sluice_ids"] = config._sluice_ids
+        parts = split(config._sluice_ids, PLAN["durations"], PLAN["shards"])
         mine = set(parts[PLAN["shard"] - 1])
     kept = [item for item in items if case_id(item.nodeid) in mine]
     dropped = [item for item in items if case_id(item.nodeid) not in mine]

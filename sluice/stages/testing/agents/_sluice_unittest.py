@@ -22,6 +22,7 @@ with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "_sluice_plan
     PLAN = json.load(_file)
 
 _INVALID = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FIXTURE = re.compile(r"(?:setUpClass|setUpModule) \((.+)\)$")
 _WORST = {"error": 3, "failure": 2, "skipped": 1}
 
 
@@ -37,6 +38,11 @@ def address(test):
         return "", name
     head, _, tail = name.rpartition(".")
     return head, tail
+
+
+def identity(test):
+    """Return `classname::name`."""
+    return "::".join(filter(None, address(test)))
 
 
 def source(test):
@@ -87,6 +93,8 @@ class Result(unittest.TextTestResult):
         super().__init__(*args, **more)
         self.cases = []
         self.outside = 0
+        self.ran = []
+        self.left_out = []
         self.current = None
         self.events = open(PLAN["events"], "a", encoding="utf-8", buffering=1)  # noqa: SIM115
 
@@ -105,6 +113,8 @@ class Result(unittest.TextTestResult):
             self.cases.append(self.current)
         self.current = None
         self.event("finish", id=test.id())
+        if PLAN["shards"] > 1:
+            self.ran.append(identity(test))
 
     def note(self, test, *what):
         if self.current is not None:
@@ -114,6 +124,9 @@ class Result(unittest.TextTestResult):
             case.note(*what)
             self.cases.append(case)
             self.outside += 1
+            fixture = _FIXTURE.match(case.name)
+            if case.kind == "skipped" and fixture:
+                self.left_out.append(fixture.group(1))
 
     def note_error(self, kind, test, err, label=""):
         detail = "".join(traceback.format_exception(*err))
@@ -165,7 +178,7 @@ def mine(tests):
     """Return the tests of this shard: whole modules, by the sum of their recorded durations."""
     durations = {}
     for test in tests:
-        recorded = PLAN["durations"].get("::".join(filter(None, address(test))))
+        recorded = PLAN["durations"].get(identity(test))
         if recorded is not None:
             durations[module(test)] = durations.get(module(test), 0.0) + recorded
     kept = set(split([module(test) for test in tests], durations, PLAN["shards"])[PLAN["shard"] - 1])
@@ -174,7 +187,7 @@ def mine(tests):
 
 def asked(tests):
     """Return the tests that were asked for; None when one of them is no test of its own: then everything runs."""
-    found = {"::".join(filter(None, address(test))): test for test in tests}
+    found = {identity(test): test for test in tests}
     if not set(PLAN["only"]) <= set(found):
         return None
     return unittest.TestSuite(found[name] for name in PLAN["only"])
@@ -189,14 +202,15 @@ class Runner(unittest.TextTestRunner):
         for start in PLAN.get("more_starts", ()):
             test.addTests(unittest.TestLoader().discover(start, pattern=PLAN["pattern"]))
         collected = test.countTestCases()
+        ids = [identity(each) for each in flatten(test)] if PLAN["shards"] > 1 else []
         only = asked(flatten(test)) if PLAN["only"] else None
         if only is not None:
             test, collected = only, only.countTestCases()
         elif PLAN["shards"] > 1:
             test = mine(list(flatten(test)))
         result = super().run(test)
-        result.event("collected", count=collected)
-        result.event("end", ran=result.testsRun, only=only is not None)
+        result.event("collected", count=collected, ids=ids)
+        result.event("end", ran=result.ran, left_out=result.left_out, only=only is not None)
         write_report(result)
         if collected and not result.testsRun and PLAN["shards"] > 1:
             sys.exit(0)  # fewer modules than shards: nothing to do here is no failure
