@@ -90,7 +90,8 @@ class Contract(Generic[R]):
         return {check.key(expect): expect for check, expect in all_of_them if expect.frame == frame.name}
 
     def _suite(self, frame: Frame[R]) -> Suite:
-        return engine().suite(f"{self.stage}.{frame.name}", self._expectations(frame))
+        named = {check.key(expect) for check in self.checks if check.culprit for expect in check.expectations}
+        return engine().suite(f"{self.stage}.{frame.name}", self._expectations(frame), named)
 
     def _look(self, record: R, facts: BoundaryFacts) -> dict[str, Looked]:
         values, error = _attempt(partial(self._parameters, record, facts))

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from data_checks.frames import Expect, Parameter, Rows
-from data_checks.kept import kept
+from data_checks.kept import kept, plain_or
 from data_checks.table import table
 from sluice.errors import SluiceError
 
@@ -53,14 +53,22 @@ class Validated:
 
 
 class Suite:
-    """A warm suite over one frame: the frame's expectations, and a row count, since GX passes an empty frame."""
+    """A warm suite over one frame: the frame's expectations, and a row count, since GX passes an empty frame.
 
-    def __init__(self, context: Any, name: str, expectations: Mapping[str, Expect]) -> None:
+    Args:
+        context: where it is kept.
+        name: its name.
+        expectations: by key.
+        named: keys of those whose culprits are shown; to find them takes as long as to evaluate it.
+    """
+
+    def __init__(self, context: Any, name: str, expectations: Mapping[str, Expect], named: Collection[str]) -> None:
         if not expectations:
             raise EmptySuiteError(f"suite {name} has no expectation")
         self._columns = sorted({column for expect in expectations.values() for column in expect.columns})
         guard = Expect("expect_table_row_count_to_equal", name, {"value": Parameter(EXPECTED_ROWS)})
         self._expectations = {COUNT: guard, **expectations}
+        self._named = frozenset(named)
         built = [_expectation(key, each) for key, each in self._expectations.items()]
         asset = context.data_sources.get("sluice").add_dataframe_asset(name)
         batches = asset.add_batch_definition_whole_dataframe(name)
@@ -85,7 +93,7 @@ class Suite:
         for result in outcome.results:
             verdicts[result.expectation_config.meta["key"]] = _verdict(result)
         for key, verdict in verdicts.items():
-            if not verdict.passed and not verdict.error and key != COUNT:
+            if not verdict.passed and not verdict.error and key in self._named:
                 verdicts[key] = Verdict(False, culprits=self._culprits(batch, key, given))
         return Validated(verdicts, held.gaps)
 
@@ -109,10 +117,10 @@ class Engine:
         self._suites: dict[str, Suite] = {}
         self.lock = threading.Lock()
 
-    def suite(self, name: str, expectations: Mapping[str, Expect]) -> Suite:
-        """Return the warm suite `name`, built at the first call."""
+    def suite(self, name: str, expectations: Mapping[str, Expect], named: Collection[str] = ()) -> Suite:
+        """Return the warm suite `name`, built at the first call with the culprits of `named` shown."""
         if name not in self._suites:
-            self._suites[name] = Suite(self._context, name, expectations)
+            self._suites[name] = Suite(self._context, name, expectations, named)
         return self._suites[name]
 
 
@@ -127,10 +135,12 @@ def _import() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # GX 1.24 imports sre_constants
         import great_expectations
+        from great_expectations.core import id_dict as ids
         from great_expectations.execution_engine import pandas_execution_engine
         from tqdm import tqdm  # type: ignore[import-untyped]
 
     pandas_execution_engine.HASH_THRESHOLD = 0  # bytes; it would hash each frame twice, for a mark that nobody reads
+    vars(ids)["convert_to_json_serializable"] = plain_or(vars(ids)["convert_to_json_serializable"])
     tqdm.monitor_interval = 0  # it starts a thread even for a bar that is off, and the warm process forks
     return great_expectations
 

@@ -14,7 +14,9 @@ HELD = "held against the gate"
 BELOW, WAIVED, SLIPPED = "below the gate", "waived", "over the gate, and not held against it"
 OLD = "over the gate, and in the base too"
 SETTLED = "below the gate, waived, or held against it"
-RANK = [*FindingSeverity]  # highest first
+# Highest first; an unknown severity could be anything, so that the lowest gate takes it in.
+LOWEST = [*FindingSeverity].index(FindingSeverity.LOW)
+RANK = {severity: min(place, LOWEST) for place, severity in enumerate(FindingSeverity)}
 
 
 def finding_rows(record: ScanRecord, facts: BoundaryFacts) -> list[Row]:
@@ -44,7 +46,7 @@ def _treated(finding: Finding, record: ScanRecord, blocking: set[str], waived: s
         return HELD
     if finding.fingerprint in record.old:
         return OLD  # whether the base really has it, S08 looks
-    if record.gate is None or _rank(finding.severity) > _rank(record.gate):
+    if _below(finding, record):
         return BELOW
     return WAIVED if finding.fingerprint in waived else SLIPPED
 
@@ -53,8 +55,7 @@ def news(finding: Finding, record: ScanRecord, blocking: set[str], waived: set[s
     """Tell of a finding that blocks nobody, though it is over the gate, whether the base has it."""
     if finding.severity not in RANK:
         return SETTLED  # S05 names it
-    below = record.gate is None or _rank(finding.severity) > _rank(record.gate)
-    if below or finding.fingerprint in blocking or finding.fingerprint in waived:
+    if _below(finding, record) or finding.fingerprint in blocking or finding.fingerprint in waived:
         return SETTLED
     since = base.get(finding.fingerprint)
     if since is None:
@@ -69,10 +70,10 @@ def _base(facts: BoundaryFacts) -> Mapping[str, date]:
 
 def news_severity(record: ScanRecord, facts: BoundaryFacts) -> Severity:
     """An old finding is shown with its age; a new one stops."""
-    stories = {str(row["news"]) for row in finding_rows(record, facts)} - {SETTLED}
+    blocking, waived, base = set(record.blocking), set(record.waived), _base(facts)
+    stories = {news(each, record, blocking, waived, base) for each in record.findings} - {SETTLED}
     return Severity.WARN if all(story.startswith("old, since") for story in stories) else Severity.STOP
 
 
-def _rank(severity: FindingSeverity) -> int:
-    """Return 0 for the highest severity; an unknown one could be anything, so that the lowest gate takes it in."""
-    return min(RANK.index(severity), RANK.index(FindingSeverity.LOW))
+def _below(finding: Finding, record: ScanRecord) -> bool:
+    return record.gate is None or RANK[finding.severity] > RANK[record.gate]

@@ -1,9 +1,17 @@
-"""Keeping the configuration changes no verdict, and no parameter outlives its check."""
+"""Keeping the configuration changes no verdict, no parameter outlives its check, and ids stay as they were."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+
 from data_checks.engine import engine
 from data_checks.frames import Parameter, in_set
+from data_checks.kept import plain_or
 
 
 def test_a_parameter_of_one_check_is_not_seen_by_the_next() -> None:
@@ -11,3 +19,32 @@ def test_a_parameter_of_one_check_is_not_seen_by_the_next() -> None:
     rows = [{"word": "a"}]
     found = [suite.validate(rows, 1, {"words": [word]}).verdicts["C99/0"].passed for word in ("a", "b", "a")]
     assert found == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    "made_of",
+    [
+        {"column": "a", "table": None},
+        {"value_set": ["a", "b"], "min_value": 1, "strict_min": False},
+        {"min_value": 0.5, "max_value": float("nan"), "column": "a"},
+        {"days": [date(2026, 11, 28)], "column": "a"},
+        {"inner": {"x": [1, {"y": 2.0}]}, "column": "a"},
+    ],
+)
+def test_an_id_is_what_it_was(made_of: dict[str, Any]) -> None:
+    engine()
+    from great_expectations.core import id_dict
+    from great_expectations.util import convert_to_json_serializable
+
+    quick = id_dict.IDDict(made_of).to_id()
+    as_json = json.dumps(convert_to_json_serializable(dict(made_of)), sort_keys=True)
+    assert quick == hashlib.md5(as_json.encode(), usedforsecurity=False).hexdigest()
+
+
+def test_what_is_json_is_not_converted() -> None:
+    asked: list[Any] = []
+    convert = plain_or(lambda data: asked.append(data) or "converted")
+    assert convert({"a": 1, "b": ["x", None]}) == {"a": 1, "b": ["x", None]}
+    assert not asked
+    assert convert({"a": 1.5}) == "converted"
+    assert asked == [{"a": 1.5}]
