@@ -36,7 +36,7 @@ class Base(DeclarativeBase):
         bool: Boolean,
         datetime: DateTime(timezone=True),
         date: Date,
-        Json: JSONB,
+        Json: JSONB(none_as_null=True),
         Texts: ARRAY(Text),
         Numbers: ARRAY(Double),
         UuidText: UUID(as_uuid=False),
