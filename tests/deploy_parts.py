@@ -255,7 +255,7 @@ class City:
         self.home = Home(root / "home").make()
         self.database = database
         self.supervisor = Supervisor(socket_path)
-        self.target = ProcessTarget(self.home, self.supervisor)
+        self.target = self.make_target()
         self.caddy = Caddy(admin)
         self.lines: list[str] = []
         self.connect()
@@ -263,11 +263,14 @@ class City:
         self.port = self.journal.environment_port("greeter", "staging")
         self.url = f"http://127.0.0.1:{self.port}"
 
+    def make_target(self) -> Any:
+        return ProcessTarget(self.home, self.supervisor, unpack)
+
     def connect(self) -> None:
         """Open a pool of its own, as every process does."""
         self.engine = engine_for(self.database)
         self.journal = Journal(self.engine)
-        self.world = DeployWorld(self.home, self.journal, self.target, self.caddy, unpack, look)
+        self.world = DeployWorld(self.home, self.journal, self.target, self.caddy, look)
 
     def open_run(self) -> str:
         """Open a pipeline run; the next moves are its."""

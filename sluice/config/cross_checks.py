@@ -21,6 +21,8 @@ def cross_check(data: dict[str, Any], places: Places) -> list[Problem]:
     checks = (
         _routes,
         _service,
+        _own_command,
+        _engines,
         _command,
         _shards,
         _skip,
@@ -81,6 +83,28 @@ def _promotion(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 def _service(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     if entries(data.get("deploy")) and data.get("service") is None:
         yield ("deploy",), "deploy: there are routes but no `service`; say how the release is started: service.command"
+
+
+def _own_command(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Only an image knows by itself how it is started."""
+    if not isinstance(data.get("service"), dict) or table(data, "service").get("command"):
+        return
+    for name, environment in _environments(data):
+        if environment.get("target", "process") == "process":
+            yield ("service",), f"service: key 'command' is missing; target `process` of {quote(name)} needs it"
+            return
+
+
+def _engines(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Whoever reaches an engine is root on its machine: over the network only with certificates."""
+    for name, _ in _environments(data):
+        docker = table(data, "environments", name, "docker")
+        path: Path = ("environments", name, "docker", "engine")
+        by_tcp = str(docker.get("engine", "")).startswith("tcp://")
+        if by_tcp and not docker.get("tls"):
+            yield path, f"{dotted(path)}: tcp:// needs `tls` with ca, cert and key, else anybody is root there"
+        elif docker.get("tls") and not by_tcp:
+            yield path[:-1], f"{dotted(path[:-1])}.tls: only an engine at tcp:// takes certificates; remove it"
 
 
 def _command(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from sluice.config.declared import Declared
+from sluice.config.docker import DockerConfig
 from sluice.config.matrix import Matrix
 from sluice.config.scan import FindingWaiver, SarifTool, ScanConfig, SeverityGate
 from sluice.config.service import Service
@@ -33,6 +34,7 @@ __all__ = [
     "Config",
     "CoverageConfig",
     "Declared",
+    "DockerConfig",
     "Environment",
     "FindingWaiver",
     "HttpCheck",
@@ -74,7 +76,10 @@ class BuildConfig(Declared):
 class Environment(Declared):
     """Where releases run."""
 
-    target: Literal["process"] = Field(default="process", description="How a release runs here.")
+    target: Literal["process", "docker"] = Field(
+        default="process", description="How a release runs here: a bundle as processes, an image as containers."
+    )
+    docker: DockerConfig = Field(default=DockerConfig(), description="How containers run, for target `docker`.")
     replicas: int = Field(default=1, strict=True, ge=1, le=64, description="Copies that run behind the proxy.")
     cpu: float = Field(default=1.0, strict=True, gt=0, le=256, description="CPU cores of one replica.")
     memory: Size = Field(default=2**30, description="Memory limit of one replica.")

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from sluice.config.declared import Declared
+from sluice.config.docker import DockerConfig, EngineTls, RegistryLogin
 from sluice.config.model import (
     BuildConfig,
     Config,
@@ -48,6 +49,9 @@ SECTIONS: tuple[tuple[str, type[Declared]], ...] = (
     ("`smoke.version`", VersionCheck),
     ("`smoke.load`", LoadConfig),
     ("`environments.<name>`", Environment),
+    ("`environments.<name>.docker`", DockerConfig),
+    ("`environments.<name>.docker.tls`", EngineTls),
+    ("`environments.<name>.docker.login`", RegistryLogin),
     ("`deploy[]`", Route),
     ("`waivers[]`", Waiver),
 )

@@ -10,9 +10,12 @@ from sluice.config.units import Duration
 
 
 class Service(Declared):
-    """How a release is started: needed for a deploy to a `process` target."""
+    """How a release is started: needed for every deploy."""
 
-    command: tuple[str, ...] = Field(min_length=1, description="Command as a list of words; `{port}` is replaced.")
+    command: tuple[str, ...] = Field(
+        default=(),
+        description="Command as a list of words; `{port}` is replaced. An image's own counts when left out.",
+    )
     port_variable: Variable = Field(default="PORT", description="Variable that holds the port to listen on.")
     health: HttpPath = Field(default="/healthz", description="Path that answers 200 when the service can serve.")
     reads_data: tuple[str, ...] = Field(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 from sluice import masks
 from sluice.errors import DeployFailedError
 from sluice.records.deploy import Condition, DeployRecord, DeployRequest, Replica, Step
 from sluice.stages.deploy_conditions import preflight, started_as_asked
-from sluice.stages.deploy_leaks import Place, files_below, no_leak
+from sluice.stages.deploy_leaks import Place, no_leak
 from sluice.stages.deploy_moves import bring_up, take_over
 from sluice.stages.deploy_preflight import hidden_names, refuse_by_rule, required_service, secrets_of
 from sluice.stages.deploy_settle import close_open, give_up, heal, hold, repair, settle
@@ -37,7 +36,7 @@ def deploy(request: DeployRequest, place: Workplace, world: DeployWorld) -> Depl
         InfrastructureError: process manager, proxy or journal are down.
     """
     started = now()
-    service = required_service(request.service)
+    service = required_service(request.service, request.declaration.target)
     refuse_by_rule(request)
     secrets = secrets_of(request.declaration, request.environment)
     for name in masks.too_short(secrets):
@@ -81,7 +80,7 @@ def _with_conditions(
     readable += [(f"the run's log {file.name}", file) for file in place.home.run_logs(mine.run_id).glob("*.log")]
     if replicas is not None:
         conditions += (started_as_asked(mine, replicas),)
-        readable += [*mine.site.target.readable(replicas), *files_below(Path(replicas.path), "the release's file")]
+        readable += mine.site.target.readable(replicas)
     hidden = {name: secrets[name] for name in hidden_names(kept.declaration) if name in secrets}
     return record.model_copy(update={"conditions": (*conditions, no_leak(hidden, readable))})
 
@@ -102,7 +101,7 @@ def _refused(
         reason=f"refused before anything was started: {reason}",
         deployment_id="",
         environment=mine.site.environment,
-        target=mine.site.target.name,
+        target=kept.declaration.target,
         release=kept.release,
         previous=serving.release if serving is not None else None,
         changed=False,
@@ -173,10 +172,10 @@ def _candidate(mine: Turn, kept: Kept, secrets: dict[str, str], started: datetim
     site = mine.site
     serving = site.serving()
     previous = serving.release if serving is not None else None
-    deployment_id = mine.begin(kept.release, previous)
+    deployment_id = mine.begin(kept, previous)
     steps = mine.steps(deployment_id)
     try:
-        new = bring_up(mine.world, site, steps, kept, deployment_id, secrets)
+        new = bring_up(mine, steps, kept, deployment_id, secrets)
         with steps.step("candidate") as note:
             route = site.show(new)
             site.keep(kept)
@@ -213,7 +212,7 @@ def _record(
         passed=True,
         deployment_id=replicas.deployment_id,
         environment=mine.site.environment,
-        target=mine.site.target.name,
+        target=kept.declaration.target,
         release=kept.release,
         previous=None,
         changed=True,

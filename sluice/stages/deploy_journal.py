@@ -33,7 +33,14 @@ class DeployJournal(Protocol):
         """Return the environment's port on 127.0.0.1: the declared one, or one that is chosen once."""
 
     def begin_deployment(
-        self, lease: Lease, run_id: str, project: str, environment: str, release: Release, previous: Release | None
+        self,
+        lease: Lease,
+        run_id: str,
+        project: str,
+        environment: str,
+        release: Release,
+        previous: Release | None,
+        target: str,
     ) -> str:
         """Open a deployment and return its id."""
 
@@ -64,6 +71,7 @@ class DeployJournal(Protocol):
         bad: Release | None,
         to: Release | None,
         reason: str,
+        target: str,
     ) -> str:
         """Open a rollback and return its id."""
 

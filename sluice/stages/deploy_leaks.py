@@ -29,13 +29,6 @@ def no_leak(secrets: Mapping[str, str], places: Iterable[Place]) -> Condition:
     return Condition.holds("D09", NOTHING_LEAKED, f"{len(wanted)} secrets, {looked} places, none found")
 
 
-def files_below(folder: Path, what: str) -> Iterable[Place]:
-    """Yield each regular file below a folder."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink():
-            yield f"{what} {path.relative_to(folder)}", path
-
-
 def _read(content: bytes | Path) -> bytes:
     if isinstance(content, bytes):
         return content

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from sluice.command import mask
 from sluice.errors import DeployFailedError
 from sluice.records.deploy import Replica
-from sluice.stages.deploy_preflight import refuse_missing_program
 from sluice.stages.deploy_site import Kept, Site
 from sluice.stages.deploy_steps import Steps
-from sluice.stages.deploy_world import DeployWorld
+from sluice.stages.deploy_turn import Turn
 from sluice.store.leases import LeaseLostError
 from sluice.targets.base import Launch, PortTakenError, ReplicaFailedError, ReplicaSet
 from sluice.targets.replica import answers
@@ -20,29 +19,28 @@ START_ATTEMPTS = 3  # only after another program took a port that was free when 
 POLL_SECONDS = 0.05
 
 
-def bring_up(
-    world: DeployWorld, site: Site, steps: Steps, kept: Kept, deployment_id: str, secrets: Mapping[str, str]
-) -> ReplicaSet:
-    """Unpack the release, start its replicas aside and wait until each is healthy.
+def bring_up(mine: Turn, steps: Steps, kept: Kept, deployment_id: str, secrets: Mapping[str, str]) -> ReplicaSet:
+    """Make the release ready, start its replicas aside and wait until each is healthy.
 
     Raises:
         DeployFailedError: with the cause and the replica's last lines, secrets masked.
     """
+    site = mine.site
     with steps.step("prepare") as note:
-        unpacked = world.prepare(kept.release, world.home, site.log)
-        refuse_missing_program(kept.service, unpacked.path, unpacked.python)
-        note.detail = str(unpacked.path)
+        ready = site.target.prepare(kept.release, kept.service, kept.declaration, site.log)
+        note.detail = ready.place
     for attempt in range(1, START_ATTEMPTS + 1):
         launch = Launch(
             project=site.project,
             environment=site.environment,
             deployment_id=deployment_id,
+            run_id=mine.run_id,
             attempt=attempt,
             release=kept.release,
             service=kept.service,
             declaration=kept.declaration,
-            path=str(unpacked.path),
-            python=str(unpacked.python) if unpacked.python else None,
+            path=ready.path,
+            python=ready.python,
         )
         try:
             return _start(site, steps, launch, secrets)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 from sluice.config.model import Environment, Service
-from sluice.errors import DeployFailedError, DeployRefusedError
+from sluice.errors import DeployRefusedError
 from sluice.records.deploy import DeployRequest
 from sluice.secrets import block_secrets, environment_block, refuse_placeholders, refuse_weak, resolve
-from sluice.targets.replica import search_path
+
+RUNS = {"process": "bundle", "docker": "image"}  # target → kind of release
 
 
-def required_service(service: Service | None) -> Service:
-    """Return how the release is started; DeployRefusedError `NO_SERVICE` when nobody said."""
-    if service is None:
+def required_service(service: Service | None, target: str) -> Service:
+    """Return how the release is started; DeployRefusedError `NO_SERVICE` when nobody said. An image may know itself."""
+    if service is None or (target == "process" and not service.command):
         raise DeployRefusedError(
             "the project does not say how its service is started",
             code="NO_SERVICE",
@@ -30,13 +28,14 @@ def refuse_by_rule(request: DeployRequest) -> None:
     Raises:
         DeployRefusedError: `RELEASE_KIND`, `NOT_SCANNED`.
     """
-    if request.release.kind != "bundle":
+    target = request.declaration.target
+    if request.release.kind != RUNS[target]:
         raise DeployRefusedError(
-            "a process target runs bundles",
+            f"target {target} runs releases of kind {RUNS[target]}",
             code="RELEASE_KIND",
             where=f"environments.{request.environment}.target",
             found=request.release.kind,
-            allowed="bundle",
+            allowed=RUNS[target],
         )
     if request.declaration.protected and not request.vulnerabilities_scanned:
         raise DeployRefusedError(
@@ -85,17 +84,3 @@ def configuration(declaration: Environment, environment: str) -> dict[str, str]:
         refuse_placeholders(values, f"{where}.{part}")
         refuse_weak({name: value for name, value in values.items() if name in hidden}, f"{where}.{part}")
     return secrets
-
-
-def refuse_missing_program(service: Service, path: Path, python: Path | None) -> None:
-    """Refuse a command whose program the unpacked release and the system do not have."""
-    program = service.command[0]
-    found = (path / program).exists() if "/" in program else shutil.which(program, path=search_path(python))
-    if not found:
-        raise DeployFailedError(
-            "the service's program is neither in the release's environment nor on this machine",
-            code="PROGRAM_MISSING",
-            where="sluice.yaml: service.command",
-            found=program,
-            next_step="Correct the command, or add the package that brings the program to the project's dependencies.",
-        )

@@ -162,10 +162,10 @@ def _start_again(mine: Turn, digest: str) -> Release:
         )
     site.log(f"settle: start {digest[:19]} again")
     secrets = configuration(kept.declaration, site.environment)
-    deployment_id = mine.begin(kept.release, kept.release)
+    deployment_id = mine.begin(kept, kept.release)
     steps = mine.steps(deployment_id)
     try:
-        take_over(site, steps, bring_up(mine.world, site, steps, kept, deployment_id, secrets))
+        take_over(site, steps, bring_up(mine, steps, kept, deployment_id, secrets))
     except BaseException as error:
         give_up(mine, error)
         raise

@@ -11,7 +11,7 @@ from sluice.config.model import Environment
 from sluice.errors import SluiceError
 from sluice.records.build import Release
 from sluice.stages.deploy_journal import Lease
-from sluice.stages.deploy_site import Site
+from sluice.stages.deploy_site import Kept, Site
 from sluice.stages.deploy_steps import Steps
 from sluice.stages.deploy_world import DeployWorld
 
@@ -28,11 +28,11 @@ class Turn:
     lease: Lease
     run_id: str
 
-    def begin(self, release: Release, previous: Release | None) -> str:
+    def begin(self, kept: Kept, previous: Release | None) -> str:
         """Open a deployment in the journal and return its id."""
         site = self.site
         return self.world.journal.begin_deployment(
-            self.lease, self.run_id, site.project, site.environment, release, previous
+            self.lease, self.run_id, site.project, site.environment, kept.release, previous, kept.declaration.target
         )
 
     def steps(self, deployment_id: str, first: int = 1) -> Steps:
@@ -58,11 +58,11 @@ class Turn:
             return False
         return serving is not None and serving.deployment_id == move_id
 
-    def begin_rollback(self, bad: Release | None, to: Release | None, reason: str) -> str:
+    def begin_rollback(self, bad: Release | None, to: Release | None, reason: str, target: str) -> str:
         """Open a rollback in the journal and return its id."""
         site = self.site
         return self.world.journal.begin_rollback(
-            self.lease, self.run_id, site.project, site.environment, bad, to, reason
+            self.lease, self.run_id, site.project, site.environment, bad, to, reason, target
         )
 
     def rollback_steps(self, rollback_id: str) -> Steps:

@@ -4,33 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 from sluice.config.model import Environment
-from sluice.records.build import Release
 from sluice.records.smoke import SmokeCheck
 from sluice.settings import Home, Settings
 from sluice.stages.deploy_journal import DeployJournal
 from sluice.stages.deploy_proof import prove
 from sluice.stages.deploy_site import Kept, Log, Site
 from sluice.targets.base import Target
+from sluice.targets.chosen import Targets
 from sluice.targets.process import ProcessTarget
 from sluice.tools.caddy import Caddy
 
 LOCK_WAIT_SECONDS = 600.0
-
-
-class Unpacked(Protocol):
-    """A release on disk."""
-
-    @property
-    def path(self) -> Path:
-        """Folder that its service starts in."""
-
-    @property
-    def python(self) -> Path | None:
-        """Interpreter of its locked environment; None when it has none."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +24,6 @@ class DeployWorld:
     """Everything outside that a deploy touches.
 
     Attributes:
-        prepare: unpacks a release into the home and makes its environment.
         prove: smoke checks at an address, against how a release was deployed.
         lock_wait_seconds: how long to wait for another run's deploy.
     """
@@ -47,7 +32,6 @@ class DeployWorld:
     journal: DeployJournal
     target: Target
     caddy: Caddy
-    prepare: Callable[[Release, Home, Log], Unpacked]
     prove: Callable[[str, Kept], tuple[SmokeCheck, ...]] = prove
     lock_wait_seconds: float = LOCK_WAIT_SECONDS
 
@@ -71,10 +55,10 @@ def open_world(settings: Settings | None = None) -> DeployWorld:
 
     settings = settings or Settings()
     addresses = load(settings)
+    supervisor = Supervisor(addresses.supervisor_socket, settings.home.supervisor)
     return DeployWorld(
         home=settings.home,
         journal=Journal(database()),
-        target=ProcessTarget(settings.home, Supervisor(addresses.supervisor_socket, settings.home.supervisor)),
+        target=Targets(settings.home, ProcessTarget(settings.home, supervisor, prepare_release)),
         caddy=Caddy(addresses.caddy_admin),
-        prepare=prepare_release,
     )

@@ -59,8 +59,9 @@ def rollback(
     started, why = now(), request.reason or "asked for"
     project, run_id = place.context.project, place.context.run_id
     with turn(world, project, request.environment, run_id, place.log, request.declaration) as mine:
-        choice = choose(mine, request, place.artifacts)
-        rollback_id = mine.begin_rollback(choice.bad, choice.target.release if choice.target else None, why)
+        choice = choose(mine, request)
+        goal = choice.target.release if choice.target else None
+        rollback_id = mine.begin_rollback(choice.bad, goal, why, request.declaration.target)
         steps = mine.rollback_steps(rollback_id)
         outcome = _execute(mine, choice, rollback_id, steps, validate or world.prove, why)
         record = _record(mine, request, choice, outcome, rollback_id, steps, started)
@@ -91,7 +92,7 @@ def _go_back(
     if target is None:
         return Outcome(reason=_nothing_to_go_to(choice))
     if not choice.present:
-        return Outcome(release=target.release, reason=f"the bundle of {target.release.digest[:19]} is gone or changed")
+        return Outcome(release=target.release, reason=_gone(target.release))
     if choice.already_serves and choice.serving is not None:
         with steps.step("confirm") as note:
             seen = confirm(mine.site, choice.serving)
@@ -102,7 +103,7 @@ def _go_back(
         if readable is False:
             told = f"{target.release.digest[:19]} cannot read the data as it is: {problem}"
             return Outcome(target.release, reason=told, data_readable=False, data_problem=problem)
-        seen = take_over(mine.site, steps, bring_up(mine.world, mine.site, steps, target, rollback_id, secrets))
+        seen = take_over(mine.site, steps, bring_up(mine, steps, target, rollback_id, secrets))
         mine.site.keep(target)
         outcome = Outcome(target.release, seen, reason=why, data_readable=readable)
         return _prove(mine, choice, target, steps, validate, clock, outcome)
@@ -126,6 +127,12 @@ def _prove(
         mine.fence(choice.bad, outcome.reason)
         note.detail = choice.bad.digest[:19]
     return replace(outcome, fenced=True)
+
+
+def _gone(release: Release) -> str:
+    if release.kind == "image":
+        return f"{release.reference} is neither local nor in the registry"
+    return f"the bundle of {release.digest[:19]} is gone or changed"
 
 
 def _nothing_to_go_to(choice: Choice) -> str:
@@ -156,7 +163,7 @@ def _record(
         reason=outcome.reason,
         rollback_id=rollback_id,
         environment=mine.site.environment,
-        target=mine.site.target.name,
+        target=request.declaration.target,
         from_digest=choice.bad.digest if choice.bad else None,
         release=outcome.release,
         target_smoke_passed=choice.smoke_passed,

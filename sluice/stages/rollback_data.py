@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sluice import command
 from sluice.command import mask
 from sluice.stages.deploy_site import Kept
 from sluice.stages.deploy_turn import Turn
 from sluice.targets.base import Launch
-from sluice.targets.replica import environment_of
 
 SECONDS = 60.0
 SHOWN = 300
 
 
 def reads_data(mine: Turn, target: Kept, secrets: Mapping[str, str]) -> tuple[bool | None, str]:
-    """Ask the release itself, by its `service.reads_data`, in its own folder and environment.
+    """Ask the release itself, by its `service.reads_data`, in its own environment.
 
     Returns:
         Whether it can (None: it declares no such command), and the end of what it said when it cannot.
@@ -24,21 +22,23 @@ def reads_data(mine: Turn, target: Kept, secrets: Mapping[str, str]) -> tuple[bo
     words = target.service.reads_data
     if not words:
         return None, ""
-    unpacked = mine.world.prepare(target.release, mine.world.home, mine.site.log)
+    site = mine.site
+    ready = site.target.prepare(target.release, target.service, target.declaration, site.log)
     launch = Launch(
-        project=mine.site.project,
-        environment=mine.site.environment,
+        project=site.project,
+        environment=site.environment,
         deployment_id="",
+        run_id=mine.run_id,
         release=target.release,
         service=target.service,
         declaration=target.declaration,
-        path=str(unpacked.path),
-        python=str(unpacked.python) if unpacked.python else None,
+        path=ready.path,
+        python=ready.python,
     )
-    environment = environment_of(launch, secrets, port=0)
-    done = command.run(list(words), cwd=unpacked.path, env=environment, timeout=SECONDS, merge=True, accept=None)
-    if done.exit_code == 0 and not done.timed_out:
+    said = site.target.ask(launch, secrets, words, SECONDS)
+    if said.exit_code == 0:
         return True, ""
     hidden = [value for value in secrets.values() if len(value) > 3]
-    said = mask(" ".join(done.tail(10).split()), hidden)[-SHOWN:]
-    return False, said or f"it ended with exit code {done.exit_code}"
+    told = mask(" ".join(said.output.split()), hidden)[-SHOWN:]
+    how = f"ended with exit code {said.exit_code}" if said.exit_code is not None else f"took more than {SECONDS:g} s"
+    return False, told or f"it {how}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sluice.artifacts import ArtifactStore, sha256_file
 from sluice.errors import DeployRefusedError
 from sluice.records.build import Release
 from sluice.records.deploy import RollbackRequest
@@ -37,7 +36,7 @@ class Choice:
         return bool(self.target and self.serving and self.serving.release.digest == self.target.release.digest)
 
 
-def choose(mine: Turn, request: RollbackRequest, artifacts: ArtifactStore) -> Choice:
+def choose(mine: Turn, request: RollbackRequest) -> Choice:
     """Return where to go; see :func:`sluice.stages.rollback.rollback` for what is refused."""
     site, journal = mine.site, mine.world.journal
     serving = site.serving()
@@ -47,8 +46,8 @@ def choose(mine: Turn, request: RollbackRequest, artifacts: ArtifactStore) -> Ch
         return Choice(bad, serving, None, smoke_passed=False, present=False)
     good = journal.smoke_passed(site.project, site.environment, release.digest)
     runs = serving is not None and serving.release.digest == release.digest
-    present = runs or _in_store(artifacts, release)
     kept = _as_it_runs(mine, serving, request) if runs and serving else _kept(mine, request, release)
+    present = runs or site.target.present(release, (kept or request).declaration)
     return Choice(bad, serving, kept, smoke_passed=good, present=present)
 
 
@@ -110,8 +109,3 @@ def _as_it_runs(mine: Turn, serving: ReplicaSet, request: RollbackRequest) -> Ke
     kept = mine.site.kept(serving.release.digest)
     smoke = kept.smoke if kept is not None else request.smoke
     return Kept(release=serving.release, service=serving.service, declaration=serving.declaration, smoke=smoke)
-
-
-def _in_store(artifacts: ArtifactStore, release: Release) -> bool:
-    path = artifacts.path(release.artifact.sha256)
-    return path.is_file() and sha256_file(path) == release.artifact.sha256

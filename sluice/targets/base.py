@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,8 @@ from sluice.errors import DeployFailedError
 from sluice.records.build import Release
 from sluice.records.common import Frozen
 from sluice.records.deploy import Replica
+
+Log = Callable[[str], None]
 
 
 class ReplicaFailedError(DeployFailedError):
@@ -31,7 +33,8 @@ class PortTakenError(ReplicaFailedError):
 class ReplicaSet(Frozen):
     """All replicas of one release in one environment, started by one deployment.
 
-    `ports` has one port a replica; `configuration` is a digest of everything but the release that they started with;
+    `ports` has one port a replica, on `host`; `path` is the folder that it runs in (an image has none);
+    `configuration` is a digest of everything but the release that they started with;
     `private` names the variables with secret values (None: started by an older Sluice, which did not write it down).
     """
 
@@ -47,11 +50,13 @@ class ReplicaSet(Frozen):
     ports: tuple[int, ...]
     started_at: AwareDatetime
     private: tuple[str, ...] | None = None
+    host: str = "127.0.0.1"
+    run_id: str = ""
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """`host:port` of each replica, for the proxy."""
-        return tuple(f"127.0.0.1:{port}" for port in self.ports)
+        return tuple(f"{self.host}:{port}" for port in self.ports)
 
     def program(self, number: int) -> str:
         """Return the name of replica `number`, counted from 1."""
@@ -110,18 +115,45 @@ class Launch(Frozen):
     project: str
     environment: str
     deployment_id: str
+    run_id: str = ""
     attempt: int = 1
     release: Release
     service: Service
     declaration: Environment
-    path: str
-    python: str | None
+    path: str = ""
+    python: str | None = None
+
+
+class Prepared(Frozen):
+    """A release that can be started: where it lies (a folder, or an image's reference), and its interpreter."""
+
+    place: str
+    path: str = ""
+    python: str | None = None
+
+
+class Said(Frozen):
+    """What a command of a release ended with; `exit_code` None: it ran out of time."""
+
+    exit_code: int | None
+    output: str
 
 
 class Target(Protocol):
     """Starts, observes and removes replicas; sending requests to them is the proxy's part."""
 
-    name: str
+    def prepare(self, release: Release, service: Service, declaration: Environment, log: Log) -> Prepared:
+        """Bring the release to where it runs, unless it is there.
+
+        Raises:
+            DeployFailedError: it cannot be made ready, or its program is nowhere.
+        """
+
+    def present(self, release: Release, declaration: Environment) -> bool:
+        """Tell whether :meth:`prepare` would find the release, unharmed."""
+
+    def ask(self, launch: Launch, secrets: Mapping[str, str], words: Sequence[str], seconds: float) -> Said:
+        """Run one command of the prepared release in the environment of a replica, and return what it said."""
 
     def start(self, launch: Launch, secrets: Mapping[str, str]) -> ReplicaSet:
         """Start all replicas aside; returns before they answer."""
@@ -141,7 +173,7 @@ class Target(Protocol):
         """Return what running replicas have other than they were started with, in words that show no value."""
 
     def readable(self, replicas: ReplicaSet) -> tuple[tuple[str, bytes | Path], ...]:
-        """Return what people can read of the replicas (logs, command lines): name, and content or file."""
+        """Return what people can read of the replicas (logs, command lines, files): name, and content or file."""
 
     def open_requests(self, replicas: ReplicaSet) -> int:
         """Return how many requests the replicas are at work on."""

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sluice import limits
+from sluice.config.model import Environment, Service
+from sluice.records.build import Release
 from sluice.records.deploy import Replica
 from sluice.settings import Home
 from sluice.stages.workplace import now
+from sluice.targets import bundles
 from sluice.targets.awake import awake
 from sluice.targets.base import (
     Launch,
+    Log,
     PortTakenError,
+    Prepared,
     ProcessManager,
     Program,
     ProgramState,
     ReplicaFailedError,
     ReplicaSet,
+    Said,
 )
+from sluice.targets.bundles import Unpack
 from sluice.targets.drift import drift
 from sluice.targets.files import write_private
 from sluice.targets.folders import Folders
@@ -37,6 +43,7 @@ from sluice.targets.replica import (
     listens,
     release_digest,
 )
+from sluice.targets.tag import home_tag
 from sluice.tools.supervisor import ServiceProgram
 
 POLL_SECONDS = 0.05
@@ -49,10 +56,24 @@ class ProcessTarget:
 
     name = "process"
 
-    def __init__(self, home: Home, supervisor: ProcessManager) -> None:
+    def __init__(self, home: Home, supervisor: ProcessManager, unpack: Unpack) -> None:
+        self.home = home
         self.files = Folders(home)
         self.supervisor = supervisor
-        self._tag = _tag(home)
+        self._unpack = unpack
+        self._tag = home_tag(home)
+
+    def prepare(self, release: Release, service: Service, _declaration: Environment, log: Log) -> Prepared:
+        """Unpack the release and make its environment."""
+        return bundles.prepare(self._unpack, release, service, self.home, log)
+
+    def present(self, release: Release, _declaration: Environment) -> bool:
+        """Tell whether the bundle is in the artifact store, unharmed."""
+        return bundles.in_store(release, self.home)
+
+    def ask(self, launch: Launch, secrets: Mapping[str, str], words: Sequence[str], seconds: float) -> Said:
+        """Run one command in the release's folder and environment."""
+        return bundles.ask(launch, secrets, words, seconds)
 
     def start(self, launch: Launch, secrets: Mapping[str, str]) -> ReplicaSet:
         """Start all replicas aside; returns before they answer."""
@@ -100,10 +121,11 @@ class ProcessTarget:
         )
 
     def readable(self, replicas: ReplicaSet) -> tuple[tuple[str, bytes | Path], ...]:
-        """Return the replicas' logs, their command lines and the description of the set."""
+        """Return the replicas' logs, their command lines, the description of the set and the release's files."""
         logs = [(f"the log of replica {n}", self.files.log(replicas, n)) for n in self._numbers(replicas)]
         lines = [(f"the command line of process {pid}", command_line(pid)) for pid in self._pids(replicas) if pid]
-        return (*logs, *lines, ("the description of the replicas", self.files.description(replicas)))
+        files = bundles.files_below(Path(replicas.path), "the release's file")
+        return (*logs, *lines, ("the description of the replicas", self.files.description(replicas)), *files)
 
     def _pids(self, replicas: ReplicaSet) -> list[int | None]:
         states = self._states(replicas)
@@ -220,9 +242,4 @@ class ProcessTarget:
 
 def remove_limits(home: Home) -> bool:
     """Remove the control groups of all replicas of a home, for when nothing of it is to stay on the machine."""
-    return limits.remove_all(f"{_tag(home)}-app-")
-
-
-def _tag(home: Home) -> str:
-    """Return what tells this home's control groups from those of others: one kernel has them all."""
-    return hashlib.sha256(str(home.root).encode()).hexdigest()[:8]
+    return limits.remove_all(f"{home_tag(home)}-app-")

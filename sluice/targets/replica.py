@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -91,6 +91,12 @@ def connections(pid: int, port: int) -> int:
     return _sockets(pid, port, psutil.CONN_ESTABLISHED)
 
 
+def connections_to(host: str, ports: Collection[int]) -> int:
+    """Return how many connections programs of this machine, the proxy among them, hold to these ports of `host`."""
+    theirs = [each.raddr for each in psutil.net_connections(kind="tcp") if each.status == psutil.CONN_ESTABLISHED]
+    return sum(tuple(far)[:1] == (host,) and tuple(far)[1] in ports for far in theirs)
+
+
 def _sockets(pid: int, port: int, status: str) -> int:
     found = set()
     for process in family(pid):
@@ -101,9 +107,9 @@ def _sockets(pid: int, port: int, status: str) -> int:
     return len(found)
 
 
-def answers(port: int, health: str) -> str:
+def answers(port: int, health: str, host: str = "127.0.0.1") -> str:
     """Return "" when `health` answers 200 on `port`, else what came instead."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
+    connection = HTTPConnection(host, port, timeout=PROBE_SECONDS)
     try:
         connection.request("GET", health)
         status = connection.getresponse().status

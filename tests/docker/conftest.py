@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import docker
 import pytest
 
+from tests.deploy_parts import running_caddy, running_supervisor
+from tests.docker_city import DockerCity, Images, running_docker_city
 from tests.docker_parts import (
     BUSYBOX,
     PASSWORD,
@@ -20,6 +24,7 @@ from tests.docker_parts import (
     running_engine,
     running_registry,
 )
+from tests.postgres_server import TEMPLATE, PostgresServer, migrated_postgres
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +69,41 @@ def python_image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> st
     load(engine, archive, PYTHON)
     archive.unlink()
     return PYTHON
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is beside the engine: a process manager, the proxy, the journal's database server."""
+
+    socket: Path
+    admin: str
+    postgres: PostgresServer
+
+
+@pytest.fixture(scope="session")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    """The parts of a deploy that are no containers."""
+    folder = tmp_path_factory.mktemp("parts")
+    with (
+        running_supervisor(folder / "s") as socket_path,
+        running_caddy(folder / "caddy") as admin,
+        migrated_postgres() as postgres,
+    ):
+        yield Parts(socket_path, admin, postgres)
+
+
+@pytest.fixture(scope="session")
+def images(engine: Engine, registry: Registry, python_image: str) -> Images:
+    """Small servers as images, each made when it is first asked for."""
+    assert python_image
+    return Images(engine, registry)
+
+
+@pytest.fixture(scope="module")
+def city(parts: Parts, images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerCity]:
+    """One environment of containers; each test of a module goes on from what the one before it left."""
+    with (
+        parts.postgres.database(TEMPLATE) as database,
+        running_docker_city(tmp_path_factory.mktemp("city"), parts.socket, parts.admin, database, images) as city,
+    ):
+        yield city

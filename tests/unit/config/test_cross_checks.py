@@ -44,6 +44,21 @@ SERVED = "service: {command: [a]}\nenvironments: {one: {port: 8001}, two: {port:
             ["2:9 deploy: there are routes but no `service`; say how the release is started: service.command"],
         ),
         (
+            "service: {health: /up}\nenvironments: {one: {}, two: {target: docker}}\n",
+            ["1:10 service: key 'command' is missing; target `process` of 'one' needs it"],
+        ),
+        (
+            "environments: {one: {target: docker, docker: {engine: 'tcp://build:2376'}}}\n",
+            [
+                "1:55 environments.one.docker.engine: tcp:// needs `tls` with ca, cert and key, "
+                "else anybody is root there"
+            ],
+        ),
+        (
+            "environments: {one: {target: docker, docker: {tls: {ca: /ca, cert: /cert, key: /key}}}}\n",
+            ["1:46 environments.one.docker.tls: only an engine at tcp:// takes certificates; remove it"],
+        ),
+        (
             "test: {frameworks: [command]}\n",
             [
                 "1:7 test: key 'command' is missing; test.frameworks names `command`, which needs command and report",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sluice.stages.deploy_leaks import files_below, no_leak
+from sluice.stages.deploy_leaks import no_leak
+from sluice.targets.bundles import files_below
 
 VALUE = "correct-horse-battery-staple"
 

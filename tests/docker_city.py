@@ -1,0 +1,157 @@
+"""An environment on a real Docker engine: small images that behave as they are told, and the moves of runs in it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sluice.config.docker import DockerConfig
+from sluice.config.model import Environment, Service
+from sluice.records.build import Release
+from sluice.records.common import ArtifactRef
+from sluice.records.deploy import DeployRequest, RollbackRecord, RollbackRequest
+from sluice.stages.rollback import rollback
+from sluice.states import StageName
+from sluice.targets.base import Target
+from sluice.targets.chosen import Targets
+from tests.deploy_parts import SERVER, City, get
+from tests.docker_parts import PYTHON, Engine, Registry
+
+MEMORY = 96 << 20
+DOCKERFILE = f"""FROM {PYTHON}
+COPY server.py /server.py
+EXPOSE 8080
+USER 65534
+CMD ["python3", "/server.py", "8080"]
+"""
+
+
+class Images:
+    """Makes the image of a release once: a server of a name and a behaviour, pushed to the registry."""
+
+    def __init__(self, engine: Engine, registry: Registry) -> None:
+        self.engine = engine
+        self.registry = registry
+        self.repository = f"{registry.host}/greeter"
+        self._made: dict[tuple[str, str], Release] = {}
+
+    def release(self, name: str, behaviour: str = "good") -> Release:
+        """Return the release whose image is a server of this name and behaviour."""
+        key = (name, behaviour)
+        if key not in self._made:
+            self._made[key] = self._make(name, behaviour)
+        return self._made[key]
+
+    def _make(self, name: str, behaviour: str) -> Release:
+        server = SERVER.format(behaviour=behaviour, name=name).replace('("127.0.0.1", int', '("0.0.0.0", int')
+        context = _tar({"Dockerfile": DOCKERFILE, "server.py": server})
+        tag = f"{name}-{behaviour}"
+        with self.engine.client() as client:
+            client.images.build(fileobj=context, custom_context=True, tag=f"{self.repository}:{tag}", rm=True)
+            for line in client.api.push(self.repository, tag, stream=True, decode=True):
+                assert "error" not in line, line
+        digest = self.registry.digest("greeter", tag)
+        manifest = ArtifactRef(name="manifest.json", sha256=digest.removeprefix("sha256:"), size=1)
+        return Release(
+            digest=digest,
+            kind="image",
+            project="greeter",
+            version=f"{name}+{behaviour}",
+            commit=hashlib.sha256(tag.encode()).hexdigest()[:40],
+            artifact=manifest,
+            repository=self.repository,
+        )
+
+
+def _tar(files: dict[str, str]) -> io.BytesIO:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(text.encode()), 0o644
+            tar.addfile(member, io.BytesIO(text.encode()))
+    buffer.seek(0)
+    return buffer
+
+
+class DockerCity(City):
+    """One environment whose replicas are containers."""
+
+    def __init__(self, root: Path, socket_path: Path, admin: str, database: str, images: Images) -> None:
+        self.images = images
+        super().__init__(root, socket_path, admin, database)
+
+    def make_target(self) -> Target:
+        """Return the target that the product chooses by declaration."""
+        return Targets(self.home, super().make_target())
+
+    def declaration(self, **declared: Any) -> Environment:
+        docker = DockerConfig(engine=self.images.engine.url, **declared.pop("docker", {}))
+        return Environment(
+            **{"target": "docker", "replicas": self.replicas, "memory": MEMORY, "docker": docker, **declared}
+        )
+
+    def request(self, release: Release, **declared: Any) -> DeployRequest:
+        service = Service(
+            start_timeout=declared.pop("start_timeout", 60.0),
+            stop_timeout=declared.pop("stop_timeout", 3.0),
+            reads_data=declared.pop("reads_data", ()),
+        )
+        return DeployRequest(
+            environment="staging", declaration=self.declaration(**declared), release=release, service=service
+        )
+
+    def rollback(self, bad: Release | None = None, to: str | None = None, broken: bool = False) -> RollbackRecord:
+        assert not broken, "what a release answers is its image's here"
+        asked = RollbackRequest(
+            environment="staging",
+            declaration=self.declaration(),
+            bad=bad,
+            to_digest=to,
+            reason="smoke failed",
+            requested_by="test",
+        )
+        with self.place(StageName.ROLLBACK) as place:
+            return rollback(asked, place, self.world)
+
+    def containers(self) -> list[str]:
+        """Names of all containers of this environment, in order; ended ones and holders of secrets too."""
+        with self.images.engine.client() as client:
+            mine = client.api.containers(all=True, filters={"label": "io.sluice.project=greeter"})
+            return sorted(each["Names"][0].lstrip("/") for each in mine)
+
+    def volumes(self) -> list[str]:
+        """Names of all volumes of this environment."""
+        with self.images.engine.client() as client:
+            return sorted(each.name for each in client.volumes.list(filters={"label": "io.sluice.project=greeter"}))
+
+    def serving(self) -> str:
+        """Name of the release that the users get; fails when it is not exactly one, or anything else is left."""
+        (replicas,) = self.target.sets("greeter", "staging")
+        seen = self.target.observe(replicas)
+        healthy = [(each.release_digest, each.healthy) for each in seen]
+        assert healthy == [(replicas.release.digest, True)] * self.replicas
+        assert self.containers() == sorted(replicas.program(number) for number in range(1, self.replicas + 1))
+        assert self.volumes() == ([replicas.group] if replicas.private else [])
+        site = self.world.site("greeter", "staging", self.lines.append)
+        assert self.caddy.answered_by(site.route, "/healthz") == tuple(sorted(replicas.addresses))
+        status, name = get(self.url)
+        assert (status, replicas.release.version.partition("+")[0]) == (200, name)
+        return name
+
+
+@contextmanager
+def running_docker_city(
+    root: Path, socket_path: Path, admin: str, database: str, images: Images
+) -> Iterator[DockerCity]:
+    city = DockerCity(root, socket_path, admin, database, images)
+    try:
+        yield city
+    finally:
+        city.clear()
+        city.engine.dispose()
