@@ -35,6 +35,7 @@ class Addresses:
     caddy_admin: str
     supervisor_socket: Path
     warm_socket: Path
+    worker_socket: Path
     postgres_port: int | None
     prefect_port: int | None
     caddy_port: int
@@ -120,6 +121,7 @@ def _addresses(settings: Settings, ports: dict[str, int], secrets: Credentials) 
         caddy_admin=f"http://127.0.0.1:{ports['caddy']}",
         supervisor_socket=place / "supervisor.sock",
         warm_socket=place / "warm.sock",
+        worker_socket=place / "worker.sock",
         postgres_port=None if outside_database else ports["postgres"],
         prefect_port=None if api else ports["prefect"],
         caddy_port=ports["caddy"],

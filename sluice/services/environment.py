@@ -113,6 +113,7 @@ def worker_env(addresses: Addresses, settings: Settings) -> dict[str, str]:
         "PREFECT_WORKER_QUERY_SECONDS": "0.5",
         "PREFECT_WORKER_ENABLE_CANCELLATION": "true",
         "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
+        "SLUICE_WORKER_SOCKET": str(addresses.worker_socket),
         "SLUICE_FLOW_LOG": str(settings.home.service_logs / "worker.log"),  # see launcher.py
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 
 import httpx
 
@@ -28,9 +29,12 @@ def wait_for_pool(api: str, auth: str | None, pool: str) -> None:
 
 def main() -> None:
     """Become a process worker of the work pool that the environment names."""
-    import prefect.cli.worker
-    import prefect.workers.process  # noqa: F401 - loaded while the server starts
+    import prefect.cli.worker  # noqa: F401 - loaded while the server starts, as the next one
     from prefect.cli import app
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Prefect's own class of this type is overridden, as it says
+        import sluice.services.quick_worker  # noqa: F401
 
     pool = os.environ["SLUICE_WORK_POOL"]
     wait_for_pool(os.environ["PREFECT_API_URL"], os.environ.get("PREFECT_API_AUTH_STRING"), pool)

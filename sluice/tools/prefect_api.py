@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from sluice.errors import InfrastructureError, TransientError, UsageError
 from sluice.services.addresses import Addresses
+from sluice.services.wake import wake
 
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 
@@ -55,6 +56,7 @@ class PrefectApi:
     def __init__(self, addresses: Addresses) -> None:
         self.url = addresses.prefect_api_url
         self.ui = addresses.prefect_ui_url
+        self._worker = addresses.worker_socket
         user, _, password = (addresses.prefect_auth or "").partition(":")
         auth = (user, password) if addresses.prefect_auth else None
         verify = not self.url.startswith("http:")  # reading the certificates takes longer than asking
@@ -97,7 +99,9 @@ class PrefectApi:
         if answer.status_code in (409, 422):
             detail = answer.json().get("detail", answer.text)
             raise UsageError("the deployment refuses these parameters", code="PARAMETERS_REFUSED", found=detail)
-        return str(self._good(answer).json()["id"])
+        flow_run_id = str(self._good(answer).json()["id"])
+        wake(self._worker)
+        return flow_run_id
 
     def deployment_id(self, deployment: str) -> str:
         """Return the id of `flow/deployment`.

@@ -19,11 +19,11 @@ from tests.stack import eventually
 FLOWS = ("quick", "slow", "leaver")
 
 
-def register(settings: Settings, folder: Path) -> None:
-    """Deploy the dummy flows by the real `prefect deploy --all` in `folder`."""
+def register(settings: Settings, folder: Path, name: str = "dummy") -> None:
+    """Deploy the dummy flows as `name` by the real `prefect deploy --all` in `folder`."""
     pool = {"name": settings.work_pool}
     here = Path(__file__).parent
-    deployments = [{"name": "dummy", "entrypoint": f"dummy_flows.py:{flow}", "work_pool": pool} for flow in FLOWS]
+    deployments = [{"name": name, "entrypoint": f"dummy_flows.py:{flow}", "work_pool": pool} for flow in FLOWS]
     pull = [{"prefect.deployments.steps.set_working_directory": {"directory": str(here)}}]
     file = folder / "prefect.yaml"  # JSON is YAML
     file.write_text(json.dumps({"name": "dummy", "pull": pull, "deployments": deployments}))
@@ -37,11 +37,13 @@ def register(settings: Settings, folder: Path) -> None:
 class Dummy:
     """One run of a dummy flow, and the notes that it writes."""
 
-    def __init__(self, settings: Settings, folder: Path, flow: str, **parameters: object) -> None:
+    def __init__(
+        self, settings: Settings, folder: Path, flow: str, deployment: str = "dummy", **parameters: object
+    ) -> None:
         self.addresses: Addresses = load(settings)
         self.api = PrefectApi(self.addresses)
         self.note = folder / f"{flow}-{uuid4()}"
-        self.id = self.api.create_flow_run(f"{flow}/dummy", {"note": str(self.note), **parameters})
+        self.id = self.api.create_flow_run(f"{flow}/{deployment}", {"note": str(self.note), **parameters})
 
     def words(self, seconds: float = 60) -> list[str]:
         """What the flow wrote once it runs."""

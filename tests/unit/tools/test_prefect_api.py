@@ -25,6 +25,7 @@ def api(handler: Handler) -> PrefectApi:
         caddy_admin="",
         supervisor_socket=Path("s"),
         warm_socket=Path("w"),
+        worker_socket=Path("/nonexistent/worker"),
         postgres_port=None,
         prefect_port=1,
         caddy_port=2,
