@@ -61,11 +61,16 @@ def choose(settings: Settings, running: Collection[str] = ()) -> Addresses:
     chosen: dict[str, int] = {}
     for name, preferred in PREFERRED.items():
         if embedded[name]:
-            wish = PortWish(NAMES[name], f"SLUICE_{name.upper()}_PORT", asked[name], saved.get(name), preferred)
+            wish = port_wish(name, asked[name], saved.get(name), preferred)
             chosen[name] = pick(wish, list(chosen.values()), running=name in running)
     if chosen != saved:
         credentials.write_private(settings.home.services_file, json.dumps(chosen))
     return _addresses(settings, chosen, credentials.make(settings.home))
+
+
+def port_wish(name: str, asked: int | None, saved: int | None, preferred: int) -> PortWish:
+    """Return what is known of the port of the service `name`: `postgres`, `prefect` or `caddy`."""
+    return PortWish(NAMES[name], f"SLUICE_{name.upper()}_PORT", asked, saved, preferred)
 
 
 def load(settings: Settings) -> Addresses:

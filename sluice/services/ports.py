@@ -70,14 +70,36 @@ def taken(wish: PortWish, port: int) -> PortTakenError:
     )
 
 
+def refuse_stranger(wish: PortWish, port: int, pid: int | None) -> None:
+    """Refuse a port on which a program listens that is neither process `pid` nor one below it.
+
+    A port is chosen before its service binds it: what answers there need not be ours.
+
+    Raises:
+        PortTakenError: another program listens there. Who it is cannot be seen of other users' programs; those pass.
+    """
+    ours: set[int] = set()
+    if pid is not None and psutil.pid_exists(pid):
+        ours = {pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))}
+    if any(each not in ours for each in _listeners(port) if each is not None):
+        raise taken(wish, port)
+
+
 def holder(port: int) -> str:
     """Return pid and name of the program that listens on `port`, as far as they can be seen."""
-    for connection in psutil.net_connections(kind="tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
-            if connection.pid is None:
-                return "a program of another user"
-            try:
-                return f"pid {connection.pid} ({psutil.Process(connection.pid).name()})"
-            except psutil.NoSuchProcess:
-                return f"pid {connection.pid}"
+    for pid in _listeners(port):
+        if pid is None:
+            return "a program of another user"
+        try:
+            return f"pid {pid} ({psutil.Process(pid).name()})"
+        except psutil.NoSuchProcess:
+            return f"pid {pid}"
     return "an unknown program"
+
+
+def _listeners(port: int) -> list[int | None]:
+    return [
+        connection.pid
+        for connection in psutil.net_connections(kind="tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+    ]

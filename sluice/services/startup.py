@@ -10,8 +10,9 @@ from importlib.util import find_spec
 
 from sluice.errors import InfrastructureError
 from sluice.services import code, credentials, postgres, registration, sockets, supervisord, warm_client
-from sluice.services.addresses import Addresses, choose
+from sluice.services.addresses import Addresses, choose, port_wish
 from sluice.services.leftovers import end_leftovers
+from sluice.services.ports import refuse_stranger
 from sluice.services.programs import CADDY, NAMES, POSTGRES, PREFECT, WARM, WORKER, programs, write_caddy_config
 from sluice.services.reader import let_reader_in
 from sluice.settings import Settings
@@ -20,8 +21,9 @@ from sluice.tools.supervisor import ProcessInfo, Supervisor
 
 Report = Callable[[str], None]
 
-LIMITS = {POSTGRES: 120.0, CADDY: 30.0, PREFECT: 120.0, WARM: 120.0, WORKER: 60.0}  # seconds until it is ready
-POLL_SECONDS = 0.1
+# Seconds until it is ready: many times what it takes, as what ends by itself is seen at once.
+LIMITS = {POSTGRES: 120.0, CADDY: 60.0, PREFECT: 300.0, WARM: 300.0, WORKER: 120.0}
+POLL_SECONDS, TELL_SECONDS = 0.1, 20.0
 FAILED_STARTS = 3
 TAIL_LINES = 12
 
@@ -167,15 +169,20 @@ class Startup:
         self._wait(CADDY, answers)
 
     def _wait(self, name: str, ready: Callable[[], bool]) -> None:
-        """Return once `ready` says so.
+        """Return once `ready` says so, and it is our program that answered.
 
         Raises:
+            PortTakenError: another program has its port.
             ServiceFailedError: the program keeps ending, or time is over.
         """
-        began = time.monotonic()
+        began = told = time.monotonic()
         while not ready():
             self._refuse_failed(name, time.monotonic() - began)
+            if time.monotonic() - told >= TELL_SECONDS:
+                told = time.monotonic()
+                self.report(f"{name}: not ready after {told - began:.0f} s, still waiting (at most {LIMITS[name]:.0f})")
             time.sleep(POLL_SECONDS)
+        self._refuse_stranger(name)
         waited = time.monotonic() - began
         self.report(f"{name}: ready" + (f" after {waited:.1f} s" if waited >= POLL_SECONDS else ""))
 
@@ -185,6 +192,7 @@ class Startup:
         ends = info is not None and info.restarts - self.restarts.get(name, 0) >= FAILED_STARTS
         if not (late or ends or (info is not None and info.state == "FATAL")):
             return
+        self._refuse_stranger(name)
         log = self.home.service_logs / f"{name}.log"
         lines = log.read_text(errors="replace").splitlines()[-TAIL_LINES:] if log.exists() else []
         raise ServiceFailedError(
@@ -193,3 +201,13 @@ class Startup:
             found=info.state if info else "an outside server that does not answer",
             next_step="Its last lines:\n" + "\n".join(lines),
         )
+
+    def _refuse_stranger(self, name: str) -> None:
+        ports = {
+            POSTGRES: self.addresses.postgres_port,
+            PREFECT: self.addresses.prefect_port,
+            CADDY: self.addresses.caddy_port,
+        }
+        port, info = ports.get(name), self.services().get(name)
+        if port is not None and info is not None:
+            refuse_stranger(port_wish(name, port, port, port), port, info.pid)
