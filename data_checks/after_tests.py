@@ -5,7 +5,7 @@ from __future__ import annotations
 from data_checks import execution as one
 from data_checks import execution_rows as rows
 from data_checks import test_history as past
-from data_checks.after_tests_usual import CHECKS, FRAMES, number, uncovered
+from data_checks.after_tests_usual import CHECKS, FRAMES, gates, number, uncovered
 from data_checks.contract import BoundaryFacts, Check, Contract
 from data_checks.frames import Frame, at_least, at_most, in_set
 from sluice.records.testing import TestRecord
@@ -27,7 +27,7 @@ def _uncounted(record: TestRecord, _facts: BoundaryFacts) -> str:
 
 
 def _ungated(record: TestRecord, facts: BoundaryFacts) -> str:
-    if facts.coverage_gate is None:
+    if not facts.is_gated:
         return "no coverage gate is set"
     gated = any(rows.is_gated(each, record, facts) for each in record.executions)
     return "" if rows.is_absent(record) or gated else "no green execution to hold against the gate"
@@ -219,7 +219,7 @@ CONTRACT = Contract(
         Check(
             "T11",
             (in_set("executions", "coverage", [one.MEASURED, rows.NOT_GATED]),),
-            expected=lambda _record, facts: f"coverage to hold against the gate of {facts.coverage_gate} %",
+            expected=lambda _record, facts: f"coverage to hold against the gate of {gates(facts)}",
             observed=lambda _record, _: "coverage of every gated execution",
             culprit=lambda row: f"{row['label']}: {row['coverage']}",
             unless=_ungated,
@@ -235,7 +235,7 @@ CONTRACT = Contract(
                 + (f"all {row['test_lines']} lines are of tests" if row["only_tests"] else "0 lines")
             ),
             unless=uncovered,
-            severity=lambda _record, facts: Severity.WARN if facts.coverage_gate is None else Severity.STOP,
+            severity=lambda _record, facts: Severity.STOP if facts.is_gated else Severity.WARN,
         ),
         Check(
             "T17",

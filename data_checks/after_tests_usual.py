@@ -5,7 +5,7 @@ from __future__ import annotations
 from data_checks import execution_rows as rows
 from data_checks import test_history as past
 from data_checks.contract import BoundaryFacts, Check
-from data_checks.frames import Frame, at_most
+from data_checks.frames import Frame, Row, at_most
 from sluice.records.testing import TestRecord
 from sluice.states import Severity
 
@@ -20,9 +20,24 @@ def uncovered(record: TestRecord, _facts: BoundaryFacts) -> str:
     return "" if any(each.coverage for each in record.executions) else "no coverage was measured"
 
 
+def gates(facts: BoundaryFacts) -> str:
+    """Return the coverage that sluice.yaml asks for, empty for none."""
+    whole = [f"{facts.coverage_gate:g} %"] if facts.coverage_gate is not None else []
+    changed = [f"{facts.changed_lines_gate:g} % of the changed lines"] if facts.changed_lines_gate is not None else []
+    return " and ".join(whole + changed)
+
+
 def _covered(facts: BoundaryFacts) -> str:
-    gate = f"at least {facts.coverage_gate:g} %, and " if facts.coverage_gate is not None else ""
+    gate = f"at least {gates(facts)}, and " if facts.is_gated else ""
     return f"coverage of {gate}at most {facts.coverage_drop:g} points below what is usual"
+
+
+def _fallen(row: Row) -> str:
+    if "missing" in row:
+        return f"{row['rate']:.1f} % of {row['valid']} changed lines; no test reached {row['missing']}"
+    if "label" in row:
+        return f"{row['label']}: {row['below_gate']:.2f} points below the gate, and called passed"
+    return f"{row['series']}: {row['line_rate']:.1f} %, {row['usual_line_rate']:.1f} % before"
 
 
 def _rates(record: TestRecord, _facts: BoundaryFacts) -> str:
@@ -37,6 +52,13 @@ FRAMES: tuple[Frame[TestRecord], ...] = (
         rows.shard_rows,
         count=lambda record, _: len(rows.split_cells(record)),
         empty="no cell is split into shards",
+    ),
+    Frame(
+        "change",
+        ("valid", "rate", "points_missing", "missing"),
+        rows.change_rows,
+        count=lambda record, facts: int(rows.is_change_gated(record, facts)),
+        empty="no changed line is held against a gate",
     ),
     Frame(
         "usual",
@@ -91,14 +113,14 @@ CHECKS: tuple[Check[TestRecord], ...] = (
     ),
     Check(
         "T13",
-        (at_most("executions", "below_gate", 0), at_most("usual", "points_lost", 0)),
+        (
+            at_most("executions", "below_gate", 0),
+            at_most("change", "points_missing", 0),
+            at_most("usual", "points_lost", 0),
+        ),
         expected=lambda _record, facts: _covered(facts),
         observed=_rates,
-        culprit=lambda row: (
-            f"{row['label']}: {row['below_gate']:.2f} points below the gate, and called passed"
-            if "label" in row
-            else f"{row['series']}: {row['line_rate']:.1f} %, {row['usual_line_rate']:.1f} % before"
-        ),
+        culprit=_fallen,
         unless=uncovered,
         history=lambda record, _: past.metrics("line_rate", record),
     ),

@@ -78,6 +78,22 @@ def _below_gate(execution: TestExecution, record: TestRecord, facts: BoundaryFac
     return max(0.0, facts.coverage_gate - rate * 100)
 
 
+def change_rows(record: TestRecord, facts: BoundaryFacts) -> list[Row]:
+    """Return one row when lines of the change are held against a gate: by how many percent points they miss it."""
+    gate, change = facts.changed_lines_gate, facts.changed_lines
+    if not is_change_gated(record, facts) or gate is None or change is None:
+        return []
+    rate = 100 * change.covered / change.valid
+    missing = "; ".join(change.missing[:3])
+    return [{"valid": change.valid, "rate": rate, "points_missing": max(0.0, gate - rate), "missing": missing}]
+
+
+def is_change_gated(record: TestRecord, facts: BoundaryFacts) -> bool:
+    """Tell whether the change wrote lines that are measured, and the stage calls itself passed."""
+    measured = facts.changed_lines is not None and facts.changed_lines.valid > 0
+    return record.passed and facts.changed_lines_gate is not None and measured
+
+
 def shard_rows(record: TestRecord, _facts: BoundaryFacts) -> list[Row]:
     """Return one row a cell that is split into shards: which of them ran, and whether their tests are all of them."""
     return [_shard_row(shards) for shards in split_cells(record)]
@@ -196,6 +212,6 @@ def unexpected(execution: TestExecution, record: TestRecord) -> int:
 
 def is_gated(execution: TestExecution, record: TestRecord, facts: BoundaryFacts) -> bool:
     """Tell whether a coverage gate is held against it: green, and run by Python, where anything is."""
-    if facts.coverage_gate is None or execution.exit_code != 0 or execution.red:
+    if not facts.is_gated or execution.exit_code != 0 or execution.red:
         return False
     return execution.framework != "command" or all(each.framework == "command" for each in record.executions)

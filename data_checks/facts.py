@@ -10,6 +10,7 @@ from sluice.errors import SluiceError
 from sluice.records.checkout import ChangedFile
 from sluice.records.common import Frozen
 from sluice.records.history import Baseline, History
+from sluice.records.testing import ChangedLines
 
 
 class FactMissingError(SluiceError):
@@ -40,6 +41,10 @@ class BoundaryFacts(Frozen):
     committed_at: AwareDatetime | None = Field(default=None, description="when the accepted commit was made")
     skip_reason: str | None = Field(default=None, description="`test.skip` of sluice.yaml")
     coverage_gate: float | None = Field(default=None, description="`test.coverage.fail_under`, percent")
+    changed_lines_gate: float | None = Field(default=None, description="`test.coverage.changed_lines`, percent")
+    changed_lines: ChangedLines | None = Field(
+        default=None, description="coverage of what the change wrote; None: nothing was measured"
+    )
     tested_pythons: tuple[str, ...] = Field(default=(), description="interpreters that the accepted tests ran on")
     platforms: tuple[str, ...] | None = Field(default=None, description="where the release must run")
     python: str | None = Field(default=None, description="`build.python`, the minor version that is asked for")
@@ -67,6 +72,11 @@ class BoundaryFacts(Frozen):
     replicas: int | None = Field(default=None, description="replicas of the environment's declaration")
     history: History | None = Field(default=None, description="what is usual on the run's branch, read from Postgres")
     waivers: tuple[CheckWaiver, ...] = ()
+
+    @property
+    def is_gated(self) -> bool:
+        """Tell whether a gate is held against coverage."""
+        return self.coverage_gate is not None or self.changed_lines_gate is not None
 
     def baseline(self, metric: str) -> Baseline | None:
         """Return what is usual for a metric; None when there are too few earlier runs.

@@ -152,8 +152,9 @@ LIES = (
         "COVERAGE_DROP",
         TEST,
         STOP,
-        "Coverage is not what the stage says, or has fallen.",
-        "below the gate and called passed, or fallen by more than `test.coverage.max_drop` points",
+        "Coverage is not what the stage says, has fallen, or leaves out what is new.",
+        "below the gate and called passed, fallen by more than `test.coverage.max_drop` points, or the lines that the "
+        "change wrote are below `test.coverage.changed_lines`",
         "`sluice report RUN` shows the files; test what is new, or say why not with a waiver of T13.",
     ),
     Lie(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,10 @@ from sluice.records.common import SourceRef
 from sluice.records.deploy import DeployRequest
 from sluice.records.request import PipelineRequest, Trigger
 from sluice.records.scan import FindingSeverity, ScanRecord, ScanRequest
-from sluice.records.testing import TestRequest
+from sluice.records.testing import ChangedLines, TestRecord, TestRequest
 from sluice.stages.build_platforms import own_platform
 from sluice.stages.content import content_digest
-from sluice.stages.testing import cells
+from sluice.stages.testing import cells, changed_lines
 from sluice.store.precedents import Precedents
 from sluice.tools import git
 
@@ -85,6 +87,7 @@ class Project:
     source: SourceRef
     ref_kind: RefKind
     ref_name: str
+    changed: tuple[ChangedFile, ...] = ()
 
     @property
     def environment(self) -> str | None:
@@ -113,11 +116,18 @@ class Project:
             return requests
         return run.earlier.only_red(requests, ArtifactStore(run.home.artifacts), run.log)
 
+    def _changed_lines(self, run: Run) -> Callable[[TestRecord], ChangedLines | None] | None:
+        if self.config.test.coverage.changed_lines is None:
+            return None
+        return partial(changed_lines, self.changed, artifacts=ArtifactStore(run.home.artifacts))
+
     def test_facts(self, run: Run) -> dict[str, Any]:
         """Return what the boundary after the tests holds the record against."""
         return {
             "skip_reason": self.config.test.skip,
             "coverage_gate": self.config.test.coverage.fail_under,
+            "changed_lines_gate": self.config.test.coverage.changed_lines,
+            "changed_lines": self._changed_lines(run),
             "count_drop": self.config.test.max_drop,
             "coverage_drop": self.config.test.coverage.max_drop,
             "files_since": files_since(run, self.source),
@@ -189,7 +199,7 @@ def read_project(run: Run, request: PipelineRequest, accepted: CheckoutRecord) -
     secrets.learn(reference for each in config.environments.values() for reference in each.secrets.values())
     source = accepted.source.model_copy(update={"content": content_digest(accepted.source, config.unaffected_by)})
     run.store.set_plan(run.id, chosen.model_dump(mode="json"), config.model_dump(mode="json"), chosen.stages)
-    return Project(config, chosen, source, accepted.ref_kind, accepted.ref_name)
+    return Project(config, chosen, source, accepted.ref_kind, accepted.ref_name, accepted.changed_files)
 
 
 def _pinned(run: Run) -> tuple[Config, Plan] | None:

@@ -126,14 +126,13 @@ class Run:
     def context(self, stage: Stage) -> StageContext:
         """Return where a stage of this run works."""
         fresh = self.fresh or (self.earlier is not None and self.earlier.repeats(stage.name))
-        return StageContext(
-            run_id=self.id, project=self.project, stage=stage.name, home=str(self.home.root), fresh=fresh
-        )
+        home = str(self.home.root)
+        return StageContext(run_id=self.id, project=self.project, stage=stage.name, home=home, fresh=fresh)
 
     def through(self, stage: Stage, *requests: Any, **facts: Any) -> Any:
         """Run one stage and take its record through its boundary; return the accepted record.
 
-        Several requests are the cells of a matrix: they run as mapped tasks and are merged into one record.
+        Several requests are the cells of a matrix, mapped and merged into one record. A fact may be a function of it.
 
         Raises:
             ContractRejectedError: the boundary did not believe the record.
@@ -189,7 +188,8 @@ class Run:
         self, stage: Stage, record: StageRecord, facts: dict[str, Any], cells: tuple[StageRecord, ...] = ()
     ) -> None:
         attempt = Attempt(stage_run_id=self._attempts[stage.name], run_id=self.id)
-        held_against = BoundaryFacts(run_id=self.id, now=now(), history=self.history(), **facts)
+        told = {name: fact(record) if callable(fact) else fact for name, fact in facts.items()}
+        held_against = BoundaryFacts(run_id=self.id, now=now(), history=self.history(), **told)
         self.logs.flush(stage.name)  # the boundary ends the stage's row
         judge: Any = boundary  # as above
         outcome(judge(record, self.context(stage), attempt, held_against, cells, return_state=True))

@@ -100,7 +100,7 @@ def _more(told: Report, stage: StageView) -> Iterator[Text]:
         for line in told.tests.log[-DETAIL_LINES:]:
             yield Text(f"      │ {short(line)}", "dim")
         if told.tests.change is not None:
-            yield from change_lines(told.tests.change)
+            yield from change_lines(told.tests.change, told.tests.change_gate)
     if stage.stage == StageName.SCAN and told.findings:
         yield from finding_lines(told.findings)
 

@@ -15,14 +15,15 @@ SHOWN = 10
 RED = ("critical", "high")
 
 
-def change_lines(change: ChangeCoverage) -> Iterator[Text]:
+def change_lines(change: ChangeCoverage, gate: float | None = None) -> Iterator[Text]:
     """Yield the coverage of the change, and the lines that no test reached."""
     if change.rate is None:
         yield Text("  change: it wrote no line that coverage measures", "dim")
         return
     colour = "green" if change.covered == change.valid else "yellow"
     lines = several(change.valid, "line")
-    yield Text(f"  change: {change.rate:.0%} covered, {change.covered} of {lines} that it wrote", colour)
+    held = "" if gate is None else f"; the gate is {gate:g} %"
+    yield Text(f"  change: {change.rate:.0%} covered, {change.covered} of {lines} that it wrote{held}", colour)
     bad = [file for file in change.files if file.missing]
     for file in bad[:SHOWN]:
         yield Text(f"      {plain(file.path)}: no test reached {file.missing}")

@@ -20,6 +20,13 @@ class CoverageConfig(Declared):
     fail_under: float | None = Field(
         default=None, strict=True, ge=0, le=100, description="Gate on line coverage, in percent."
     )
+    changed_lines: float | None = Field(
+        default=None,
+        strict=True,
+        ge=0,
+        le=100,
+        description="Gate on coverage of the lines that the change wrote, in percent; see the report of a run.",
+    )
     max_drop: float = Field(
         default=5.0, strict=True, ge=0, le=100, description="Percent points that coverage may fall below what is usual."
     )
@@ -28,6 +35,11 @@ class CoverageConfig(Declared):
         description="Coverage that `command` writes, relative to the project: Cobertura or JaCoCo XML, coverage.py's "
         "JSON or LCOV, told apart by content.",
     )
+
+    @property
+    def is_gated(self) -> bool:
+        """Tell whether a gate needs coverage."""
+        return self.fail_under is not None or self.changed_lines is not None
 
 
 class TestConfig(Declared):

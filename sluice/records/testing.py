@@ -89,6 +89,14 @@ class CoverageSummary(Frozen):
         return self.lines_covered / self.lines_valid if self.lines_valid else None
 
 
+class ChangedLines(Frozen):
+    """Coverage of the lines that a change wrote, as all executions together reached them."""
+
+    valid: int = Field(ge=0, description="written lines that coverage measures")
+    covered: int = Field(ge=0)
+    missing: tuple[str, ...] = Field(default=(), description="`path: 3,7-9`, lines that no test reached; at most 20")
+
+
 class TestExecution(Frozen):
     """One framework's run in one cell (one row of `test_executions`).
 

@@ -32,7 +32,7 @@ def collect(reader: Reader, run: RunView, home: Home) -> Report:
         rows = ReportRows(connection, run.id)
         records = rows.records()
         config = rows.config()
-        tests = _tests(rows, run, records, home)
+        tests = _tests(rows, run, records, home, config or {})
         findings = _findings(connection, rows, run, records)
     build, deploy = records.get(StageName.BUILD), records.get(StageName.DEPLOY)
     smoke, back = records.get(StageName.SMOKE), records.get(StageName.ROLLBACK)
@@ -60,7 +60,7 @@ def _stage(run: RunView, name: StageName) -> StageView | None:
     return next((stage for stage in run.stages if stage.stage == name), None)
 
 
-def _tests(rows: ReportRows, run: RunView, records: dict[str, Any], home: Home) -> Tests | None:
+def _tests(rows: ReportRows, run: RunView, records: dict[str, Any], home: Home, config: dict[str, Any]) -> Tests | None:
     stage, record = _stage(run, StageName.TEST), records.get(StageName.TEST)
     if stage is None or (record is None and stage.state not in RED):
         return None
@@ -72,6 +72,7 @@ def _tests(rows: ReportRows, run: RunView, records: dict[str, Any], home: Home) 
         failed_total=sum(each.failed for each in made),
         log=log_tail(home.run_logs(run.id) / "test.log") if stage.state in RED else (),
         change=change_coverage(written, rows.coverage([each.cell for each in made])),
+        change_gate=((config.get("test") or {}).get("coverage") or {}).get("changed_lines"),
     )
 
 

@@ -39,6 +39,7 @@ class Tests:
     failed_total: int
     log: tuple[str, ...]
     change: ChangeCoverage | None
+    change_gate: float | None = None
 
 
 @dataclass(frozen=True)

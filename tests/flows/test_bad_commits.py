@@ -16,6 +16,7 @@ pytestmark = pytest.mark.services
 # AWS' own example pair is let through by scanners; these are of the same form and open nothing.
 SECRET = "KEY = 'AKIA" + "Q3EGRZ7WNX5TYV2B'\n"
 OPEN_SHELL = "import subprocess\n\n\ndef run(words):\n    subprocess.Popen(words, shell=True)\n"
+UNREACHED = "echo SF:app.py; seq -f DA:%g,0 1 60; echo end_of_record"
 PACKAGE = """\
 [build-system]
 requires = []
@@ -53,6 +54,19 @@ BAD = {
     ),
     "no report": Bad(16, "rejected", "T01", "test", "rejected", lambda clerk: {"test": clerk.test(command=["true"])}),
     "no tests at all": Bad(16, "rejected", "T01", "test", "rejected", lambda _: {"test": None}),
+    "change that no test reached": Bad(
+        16,
+        "rejected",
+        "T13",
+        "test",
+        "rejected",
+        lambda clerk: {
+            "test": clerk.test(
+                command=["sh", "-c", f"python3 check.py && ({UNREACHED}) > cov.info"],
+                coverage={"report": "cov.info", "changed_lines": 80},
+            )
+        },
+    ),
     "build": Bad(
         11,
         "failed",

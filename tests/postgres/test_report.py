@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sluice.artifacts import ArtifactStore
+from sluice.cli.report_sections import change_lines
 from sluice.records.testing import FailedTest
 from sluice.report.changed_lines import CoveredFile
 from sluice.report.collect import collect
@@ -99,6 +100,14 @@ def test_coverage_of_the_change(world: World) -> None:
     assert tests is not None
     assert tests.change is not None
     assert tests.change.files == (CoveredFile("app.py", 4, 2, "7-8"),)
+    assert tests.change_gate is None
+    world.store.set_plan(run_id, {}, {"test": {"coverage": {"changed_lines": 80.0}}})
+    gated = world.report(run_id)
+    assert gated.tests is not None
+    assert gated.tests.change_gate == 80.0
+    assert "; the gate is 80 %" in render(gated)
+    told = [line.plain for line in change_lines(tests.change, 80.0)]
+    assert told[0] == "  change: 50% covered, 2 of 4 lines that it wrote; the gate is 80 %"
     again = world.run()
     world.ingest.reuse(stage_of(world.engine, record, again), record)
     world.accept(factories.checkout(run_id=again, changed_files=changed))

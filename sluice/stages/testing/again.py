@@ -87,7 +87,7 @@ def _why_whole(execution: TestExecution, request: TestRequest, artifacts: Artifa
         "it cannot be asked for single tests": execution.framework not in BY_ID,
         "it did not come to its end": bool(execution.timed_out or execution.out_of_memory or execution.signal),
         "its report cannot be believed": execution.report_problem is not None or bool(execution.duplicate_ids),
-        "a coverage gate needs every test": request.config.coverage.fail_under is not None,
+        "a coverage gate needs every test": request.config.coverage.is_gated,
         "it left out tests that it had found": (execution.collected or MAX_CASES + 1) > execution.total,
         "it has too many tests": execution.total > MAX_CASES,
         "its cases are gone": execution.cases is None or not artifacts.path(execution.cases.sha256).is_file(),

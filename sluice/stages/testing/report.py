@@ -219,7 +219,7 @@ def read_coverage(
 ) -> tuple[CoverageSummary | None, Problem | None]:
     """Read the coverage of a run; None and the problem when there should be some and it cannot be believed."""
     if plan.kind == "none":
-        gated = job.request.config.coverage.fail_under is not None
+        gated = job.request.config.coverage.is_gated
         return None, _problem("COVERAGE_MISSING", "a gate is set, and coverage is not measured") if gated else None
     try:
         taken = _take_coverage(job, plan, before, log)

@@ -177,3 +177,34 @@ def only_tests_measured(world: World) -> Made:
 def code_measured(world: World) -> Made:
     """coverage of 100 %, of the code"""
     return _covered(world, "cp measured.xml cov.xml", "app.py")
+
+
+NEW = "def twice(x):\n    return 2 * x\n"
+
+
+def _changed(world: World, tests: str) -> Made:
+    """Check out a commit that adds a function, run its tests, and hold what it wrote against a gate of 80 %."""
+    old = "def once(x):\n    y = x\n    y = y + 0\n    y = y + 0\n    y = y + 0\n    y = y + 0\n    return y\n"
+    first = "from app import once\ndef test_once(): assert once(1) == 1\n"
+    repository = world.repository(**{"app.py": old, "test_app.py": first})
+    repository.commit({"app.py": f"{old}{NEW}", "test_app.py": tests})
+    source = world.check_out(repository)
+    (world.folder / "room").mkdir()
+    world.room.source = source.source
+    record = world.room.run(frameworks=["pytest"], coverage={"fail_under": 80, "changed_lines": 80})
+    assert record.passed, record.reason
+    change = testing.changed_lines(source.changed_files, record, ArtifactStore(world.home.artifacts))
+    known: dict[str, Any] = {"coverage_gate": 80.0, "changed_lines_gate": 80.0, "changed_lines": change}
+    return record, facts_of(record, history=world.learn(record), **known)
+
+
+@lie("T13")
+def new_code_without_a_test(world: World) -> Made:
+    """the commit adds a function that no test reaches, and the coverage of everything is over its gate"""
+    return _changed(world, "from app import once\ndef test_once(): assert once(1) == 1  # as before\n")
+
+
+@twin("T13")
+def new_code_with_its_test(world: World) -> Made:
+    """the commit adds the same function with a test of it"""
+    return _changed(world, "from app import once, twice\ndef test_both(): assert once(1) + twice(1) == 3\n")

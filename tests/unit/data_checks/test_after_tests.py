@@ -306,7 +306,7 @@ def test_t16_an_unexpected_pass_that_is_counted_twice() -> None:
     ],
 )  # fmt: skip
 def test_t11_a_gate_without_coverage(lie: dict[str, Any], name: str, observed: str) -> None:
-    found = caught(run_of(execution(**lie)), "T11", "the gate of 80.0 %", observed, coverage_gate=80.0)
+    found = caught(run_of(execution(**lie)), "T11", "the gate of 80 %", observed, coverage_gate=80.0)
     assert found.name == name
 
 

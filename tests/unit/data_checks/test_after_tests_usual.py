@@ -8,7 +8,7 @@ import pytest
 
 from sluice.records.checkout import ChangedFile
 from sluice.records.history import History
-from sluice.records.testing import TestCell, TestExecution
+from sluice.records.testing import ChangedLines, TestCell, TestExecution
 from sluice.states import CheckStatus, Severity
 from tests import factories
 from tests.boundaries import believed, caught, check, result
@@ -191,6 +191,25 @@ def test_t13_a_gate_that_is_missed_and_called_passed() -> None:
 def test_t13_a_gate_that_is_missed_and_said_so_is_true_and_bad() -> None:
     record = run_of(passed=False, reason="coverage 90.0% is below the gate of 95 %")
     assert result(check(record, coverage_gate=95.0), "T13").status is not CheckStatus.FAILED
+
+
+def test_t13_the_lines_of_the_change_miss_their_gate() -> None:
+    change = ChangedLines(valid=10, covered=7, missing=("app.py: 3,7-8",))
+    known = {"changed_lines_gate": 80.0, "changed_lines": change}
+    words = "70.0 % of 10 changed lines; no test reached app.py: 3,7-8"
+    caught(run_of(), "T13", "at least 80 % of the changed lines", words, **known)
+    red = run_of(red_execution())
+    assert result(check(red, **known), "T13").status is not CheckStatus.FAILED
+
+
+@pytest.mark.parametrize("change", [ChangedLines(valid=10, covered=8), ChangedLines(valid=0, covered=0), None])
+def test_t13_believes_a_change_that_is_covered_or_wrote_nothing_that_is_measured(change: ChangedLines | None) -> None:
+    believed(run_of(), changed_lines_gate=80.0, changed_lines=change)
+
+
+def test_t11_a_gate_on_the_change_needs_coverage_too() -> None:
+    lie = run_of(execution(coverage=None))
+    caught(lie, "T11", "the gate of 80 % of the changed lines", "no coverage", changed_lines_gate=80.0)
 
 
 def test_t13_coverage_fell() -> None:
