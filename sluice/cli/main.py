@@ -31,6 +31,7 @@ GROUPS = {  # module → its commands: only the one that is asked for is importe
     "services": ("up", "down", "status", "doctor", "env"),
     "clean": ("clean",),
     "settling": ("settle", "fence"),
+    "drift": ("drift",),
     "demo": ("demo",),
 }
 

@@ -38,6 +38,7 @@ PRELOADED = (
     "httpx",
     "flows.pipeline",
     "flows.rollback",
+    "flows.drift",
 )
 
 

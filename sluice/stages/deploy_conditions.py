@@ -12,6 +12,7 @@ from sluice.backends import shared
 from sluice.config.model import Environment
 from sluice.records.deploy import Condition, DeployRequest
 from sluice.secrets import SecretError, environment_block, placeholder, resolve
+from sluice.stages.deploy_drift import differences
 from sluice.stages.deploy_turn import Turn
 from sluice.targets.base import ReplicaSet
 from sluice.tools.git_history import is_ancestor
@@ -54,9 +55,7 @@ def unchanged(mine: Turn, serving: ReplicaSet | None) -> Condition:
     if serving is None:
         return Condition.no_subject("D04", "nothing serves here yet")
     expected = "what serves to be as it was deployed"
-    problems = list(site.target.drift(serving))
-    if recorded is not None and recorded.digest != serving.release.digest:
-        problems.insert(0, f"{serving.release.digest[:19]} serves, the journal says {recorded.digest[:19]}")
+    problems = differences(site, serving, recorded)
     if problems:
         return Condition.broken("D04", expected, "; ".join(problems))
     return Condition.holds("D04", expected, f"{len(serving.ports)} replicas as they were deployed")

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from sluice.config.smoke import SmokeConfig
 from sluice.errors import InfrastructureError, SluiceError
 from sluice.records.build import Release
+from sluice.stages.deploy_drift import differences
 from sluice.stages.deploy_moves import bring_up, take_over
 from sluice.stages.deploy_preflight import configuration
 from sluice.stages.deploy_site import Kept, Site
@@ -49,10 +50,10 @@ def repair(world: DeployWorld, project: str, environment: str, *, run_id: str, l
         wanted = recorded or release
         if wanted is None or serving is None:
             return release
-        problems = list(mine.site.target.drift(serving))
-        if serving.release.digest == wanted.digest and not problems:
+        problems = differences(mine.site, serving, wanted)
+        if not problems:
             return release
-        for problem in problems or [f"{serving.release.digest[:19]} serves, the journal says {wanted.digest[:19]}"]:
+        for problem in problems:
             log(f"settle: {problem}")
         return _start_again(mine, wanted.digest)
 
