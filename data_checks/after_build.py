@@ -7,12 +7,12 @@ from data_checks.frames import Frame, Parameter, Row, at_least, equal, in_set
 from sluice.records.build import BuildRecord
 
 CLOCK_SECONDS = 2.0  # file systems and clocks are no finer than that
-IN_WINDOW, OF_COMMIT = "made in this stage", "dated by its commit"
+IN_WINDOW, OF_COMMIT, CACHED = "made in this stage", "dated by its commit", "every step was cached"
 BEFORE_COMMIT, BEFORE_STAGE, AFTER_STAGE = "made before its commit", "made before the stage", "made after the stage"
 NEW, USABLE, CLEAN, KNOWN, UNCHANGED = "not released before", "usable", "clean", "named or tested", "as before"
 SIZE, USUAL = "build.size", "usual"
 HALF, SPARE = 0.5, 100 << 10  # a release may grow or shrink by half of it, and by 100 KiB
-NO_BASE = "the release needs no Python"
+NO_BASE = "the release needs no Python, or the image begins with nothing"
 
 
 def record_row(record: BuildRecord, facts: BoundaryFacts) -> list[Row]:
@@ -21,6 +21,7 @@ def record_row(record: BuildRecord, facts: BoundaryFacts) -> list[Row]:
         {
             "digest": record.release.digest,
             "read_back_digest": record.read_back_digest,
+            "pushed_digest": record.image.pushed_digest if record.image else record.release.digest,
             "revision": record.revision,
             "release_commit": record.release.commit,
             "made": made(record, facts),
@@ -54,12 +55,15 @@ def _usual_size(_record: BuildRecord, facts: BoundaryFacts) -> str:
 
 def tag(record: BuildRecord, facts: BoundaryFacts) -> str:
     """Tell what the run's tag has named before; the same bytes made again are no other release."""
-    others = sorted(set(facts.tag_digests) - {record.release.digest})
+    taken = record.image.taken_tags.values() if record.image else ()
+    others = sorted({*facts.tag_digests, *taken} - {record.release.digest})
     return f"{' and '.join(others)} under tag {facts.tag}" if others else NEW
 
 
 def base(record: BuildRecord, facts: BoundaryFacts) -> str:
-    """Tell whether the interpreter of the release is anybody's choice: named, or the one that the tests ran on."""
+    """Tell whether what the release stands on is anybody's choice: named, or what the tests ran on."""
+    if record.image is not None and not record.base_named_by:
+        return f"{record.base}, which the Dockerfile names by a tag that moves"
     tested = record.base.split(" ")[1:2]
     if record.base_named_by or set(tested) & set(facts.tested_pythons):
         return KNOWN
@@ -69,6 +73,12 @@ def base(record: BuildRecord, facts: BoundaryFacts) -> str:
 def change(record: BuildRecord, facts: BoundaryFacts) -> str:
     """Tell whether the interpreter is the one of the release before."""
     return UNCHANGED if facts.need("previous_base") in ("", record.base) else record.base
+
+
+def read_back(record: BuildRecord, _facts: BoundaryFacts) -> str:
+    """Tell under which digest the release came back, and, of an image, which its registry said that it received."""
+    told = f", pushed {record.image.pushed_digest}" if record.image else ""
+    return f"read back {record.read_back_digest}{told}"
 
 
 def platform_rows(record: BuildRecord, facts: BoundaryFacts) -> list[Row]:
@@ -101,6 +111,8 @@ def _warn_named(record: BuildRecord, facts: BoundaryFacts) -> str:
 
 
 def _base_expected(record: BuildRecord, facts: BoundaryFacts) -> str:
+    if base(record, facts) != KNOWN and record.image is not None:
+        return "a base image that the Dockerfile names by its digest: FROM image@sha256:…"
     if base(record, facts) != KNOWN:
         return "an interpreter that build.python or .python-version names, or that the tests ran on"
     return facts.previous_base or "any interpreter, as nothing was built before"
@@ -114,6 +126,8 @@ def made(record: BuildRecord, facts: BoundaryFacts) -> str:
         return IN_WINDOW
     if facts.committed_at == record.created_at:
         return OF_COMMIT
+    if record.image is not None and record.image.cached and early > 0:
+        return CACHED
     if facts.committed_at is not None and record.created_at < facts.committed_at:
         return BEFORE_COMMIT
     return BEFORE_STAGE if early > 0 else AFTER_STAGE
@@ -125,7 +139,16 @@ CONTRACT = Contract(
         Frame(
             "record",
             (
-                *("digest", "read_back_digest", "revision", "release_commit", "made", "built_tree", "tested_tree"),
+                *(
+                    "digest",
+                    "read_back_digest",
+                    "pushed_digest",
+                    "revision",
+                    "release_commit",
+                    "made",
+                    "built_tree",
+                    "tested_tree",
+                ),
                 *("tag", "base", "change", "inspected", "size"),
             ),
             record_row,
@@ -139,9 +162,9 @@ CONTRACT = Contract(
     checks=(
         Check(
             "B01",
-            (equal("record", "digest", "read_back_digest"),),
+            (equal("record", "digest", "read_back_digest"), equal("record", "digest", "pushed_digest")),
             expected=lambda record, _: f"digest {record.release.digest}",
-            observed=lambda record, _: f"read back {record.read_back_digest}",
+            observed=read_back,
         ),
         Check(
             "B09",
@@ -160,7 +183,7 @@ CONTRACT = Contract(
         ),
         Check(
             "B06",
-            (in_set("record", "made", [IN_WINDOW, OF_COMMIT]),),
+            (in_set("record", "made", [IN_WINDOW, OF_COMMIT, CACHED]),),
             expected=lambda record, _: f"made between {record.started_at:%F %T} and {record.ended_at:%F %T} UTC",
             observed=lambda record, facts: f"{made(record, facts)}, at {record.created_at:%F %T} UTC",
         ),

@@ -24,9 +24,10 @@ from sluice.records.build import BuildRecord, BuildRequest
 from sluice.records.checkout import ChangedFile, CheckoutRecord, CheckoutRequest, RefKind, ResolvedRef
 from sluice.records.common import SourceRef
 from sluice.records.deploy import DeployRequest
-from sluice.records.request import PipelineRequest, Trigger
+from sluice.records.request import PipelineRequest, Trigger, without_credentials
 from sluice.records.scan import FindingSeverity, ScanRecord, ScanRequest
 from sluice.records.testing import ChangedLines, TestRecord, TestRequest
+from sluice.releases.tags import moving_tags, version_tags
 from sluice.stages.build_platforms import own_platform
 from sluice.stages.content import content_digest
 from sluice.stages.testing import cells, changed_lines
@@ -88,6 +89,8 @@ class Project:
     ref_kind: RefKind
     ref_name: str
     changed: tuple[ChangedFile, ...] = ()
+    tags: tuple[str, ...] = ()
+    origin: str = ""
 
     @property
     def environment(self) -> str | None:
@@ -140,6 +143,9 @@ class Project:
             config=self.config.build,
             tested_tree=self.source.tree,
             command=self.config.service.command if self.config.service else (),
+            tags=self.tags,
+            version_tags=version_tags(self.ref_kind, self.ref_name),
+            origin=self.origin,
         )
 
     def build_facts(self, run: Run) -> dict[str, Any]:
@@ -199,7 +205,9 @@ def read_project(run: Run, request: PipelineRequest, accepted: CheckoutRecord) -
     secrets.learn(reference for each in config.environments.values() for reference in each.secrets.values())
     source = accepted.source.model_copy(update={"content": content_digest(accepted.source, config.unaffected_by)})
     run.store.set_plan(run.id, chosen.model_dump(mode="json"), config.model_dump(mode="json"), chosen.stages)
-    return Project(config, chosen, source, accepted.ref_kind, accepted.ref_name, accepted.changed_files)
+    ref = accepted.ref_kind, accepted.ref_name
+    tags = moving_tags(*ref, source.commit, accepted.default_branch, pull_request=request.pull_request)
+    return Project(config, chosen, source, *ref, accepted.changed_files, tags, without_credentials(request.repository))
 
 
 def _pinned(run: Run) -> tuple[Config, Plan] | None:

@@ -14,6 +14,7 @@ from sluice.records.checkout import ChangedFile, CheckoutRecord, RefKind
 from sluice.records.common import ArtifactRef, SourceRef, ToolUse
 from sluice.records.deploy import Condition, DeployRecord, Replica, RollbackRecord, Step
 from sluice.records.history import Baseline, History
+from sluice.records.image import BuildStep, ImageBuild, Layer, PlatformImage
 from sluice.records.scan import Finding, FindingKind, FindingSeverity, Package, Scanner, ScanRecord
 from sluice.records.smoke import Load, SmokeCheck, SmokeRecord, Threshold
 from sluice.records.testing import CoverageSummary, TestCell, TestExecution, TestRecord
@@ -212,6 +213,41 @@ def build(**fields: Any) -> BuildRecord:
         "inspected_files": 20,
     }
     return BuildRecord(**_stage() | known | fields)
+
+
+def image_build(image: dict[str, Any] | None = None, **fields: Any) -> BuildRecord:
+    """Return the record of an image that was built, pushed and read back; `image` replaces fields of its image."""
+    known: dict[str, Any] = {
+        "repository": "registry.example/team/greeter",
+        "tags": ("main-0123456789ab", "latest"),
+        "digest": DIGEST,
+        "media_type": "application/vnd.oci.image.manifest.v1+json",
+        "pushed_digest": DIGEST,
+        "size": 48_000,
+        "created": later(6),
+        "labels": {"org.opencontainers.image.revision": COMMIT},
+        "base_name": "python:3.11-slim",
+        "base_digest": OTHER_DIGEST,
+        "base_pinned": True,
+        "layers": (
+            Layer(digest=OTHER_DIGEST, size=40_000, platform="linux/amd64", from_base=True),
+            Layer(digest=f"sha256:{'7' * 64}", size=8_000, platform="linux/amd64"),
+        ),
+        "platforms": (PlatformImage(platform="linux/amd64", digest=DIGEST, image_id=OTHER_DIGEST),),
+        "steps": (BuildStep(name="[2/2] COPY src /src", cached=False, seconds=0.2),),
+        "builder": "buildkit",
+        "engine": "20.10.24",
+    }
+    made = {
+        "release": release(kind="image", repository=known["repository"], python=None),
+        "image": ImageBuild(**known | (image or {})),
+        "platforms": (PlatformCheck(platform="linux/amd64", python=""),),
+        "base": f"python:3.11-slim@{OTHER_DIGEST}",
+        "base_named_by": "the Dockerfile",
+        "lock_sha256": None,
+        "lock_packages": 0,
+    }
+    return build(**made | fields)
 
 
 def finding(**fields: Any) -> Finding:

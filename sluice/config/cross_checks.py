@@ -30,6 +30,7 @@ def cross_check(data: dict[str, Any], places: Places) -> list[Problem]:
         _variables,
         _smoke_names,
         _promotion,
+        _image,
         waiver_problems,
     )
     return [Problem(places.value(path), text) for check in checks for path, text in check(data)]
@@ -78,6 +79,21 @@ def _promotion(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
             yield path, f"{dotted(path)}: {quote(name)} cannot be promoted from itself"
         elif environment.get("promote_from") is not None:
             yield from _destination(data, environment["promote_from"], path)
+
+
+def _image(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """An image goes to a repository; what only a bundle has is not declared beside one."""
+    build = table(data, "build")
+    kind, image = build.get("kind", "auto"), build.get("image")
+    if kind == "image" and image is None:
+        yield ("build", "kind"), "build: key 'image' is missing; say where the image goes: image.repository"
+    if kind == "bundle" and image is not None:
+        yield ("build", "image"), "build.image: would never be used with kind `bundle`; remove one"
+    if kind != "bundle" and isinstance(image, dict):
+        for key in ("python", "include", "exclude", "extras"):
+            if build.get(key):
+                path: Path = ("build", key)
+                yield path, f"{dotted(path)}: is of bundles; an image is what its Dockerfile says; remove one"
 
 
 def _service(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -26,7 +26,7 @@ class EngineTls(Declared):
 
 
 class RegistryLogin(Declared):
-    """Who the engine is when it pulls from the registry."""
+    """Who we are at the registry: when an engine pulls, and when a build pushes."""
 
     username: str = Field(min_length=1, description="Account.")
     password: SecretReference = Field(description="`env:NAME`, `file:/path` or `block:name`.")

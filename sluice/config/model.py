@@ -12,6 +12,7 @@ from pydantic import Field
 
 from sluice.config.declared import Declared
 from sluice.config.docker import DockerConfig
+from sluice.config.image import ImageConfig
 from sluice.config.matrix import Matrix
 from sluice.config.scan import FindingWaiver, SarifTool, ScanConfig, SeverityGate
 from sluice.config.service import Service
@@ -38,6 +39,7 @@ __all__ = [
     "Environment",
     "FindingWaiver",
     "HttpCheck",
+    "ImageConfig",
     "LoadConfig",
     "Matrix",
     "Route",
@@ -55,9 +57,12 @@ __all__ = [
 class BuildConfig(Declared):
     """What a release is made of."""
 
-    kind: Literal["auto", "bundle"] = Field(
-        default="auto", description="`bundle`: wheel or tree with a locked environment."
+    kind: Literal["auto", "bundle", "image"] = Field(
+        default="auto",
+        description="`bundle`: wheel or tree with a locked environment. `image`: what `image` says. "
+        "`auto`: an image where `image` is given.",
     )
+    image: ImageConfig | None = Field(default=None, description="How an image is built and where it goes.")
     python: PythonVersion | None = Field(
         default=None, description="Python version that the release runs on; the newest tested when empty."
     )
@@ -71,6 +76,11 @@ class BuildConfig(Declared):
     exclude: tuple[ProjectPath, ...] = Field(default=(), description="Globs of files to leave out.")
     extras: tuple[PackageName, ...] = Field(default=(), description="Extras that the release installs.")
     timeout: Duration = Field(default=900.0, description="Time limit of the build.")
+
+    @property
+    def makes_image(self) -> bool:
+        """Tell whether the release is an image."""
+        return self.kind != "bundle" and self.image is not None
 
 
 class Environment(Declared):

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from sluice.config.model import BuildConfig
 from sluice.records.common import ArtifactRef, Frozen, SourceRef, StageRecord
+from sluice.records.image import ImageBuild
 from sluice.states import StageName
 
 
@@ -18,6 +19,9 @@ class BuildRequest(Frozen):
     config: BuildConfig
     tested_tree: str
     command: tuple[str, ...] = Field(default=(), description="how the service is started; empty: it is none")
+    tags: tuple[str, ...] = Field(default=(), description="of an image: tags that name it from now on")
+    version_tags: tuple[str, ...] = Field(default=(), description="of an image: tags that never move")
+    origin: str = Field(default="", description="where the source is from, without credentials")
 
 
 class Release(Frozen):
@@ -72,6 +76,9 @@ class BuildRecord(StageRecord):
     base_named_by: str = Field(default="", description="what chose the interpreter; empty: nobody did")
     inspected_files: int = Field(default=0, ge=0, description="files of the bundle, those in wheels included")
     secrets: tuple[str, ...] = Field(default=(), description="`path: what it is` of files that must not be in it")
+    image: ImageBuild | None = Field(
+        default=None, description="of an image: tags, layers, steps, as its registry has it"
+    )
 
     def headline(self) -> str:
         """Return digest, size and contents."""

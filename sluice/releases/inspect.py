@@ -73,7 +73,7 @@ def inspect(bundle: Path) -> Inspection:
     try:
         for name, head in _files(bundle):
             files += 1
-            problem = suspicious(name) or _content(head)
+            problem = problem_of(name, head)
             if problem:
                 found.append(f"{name}: {problem}")
             if name.endswith(".whl"):
@@ -95,6 +95,11 @@ def suspicious(name: str) -> str:
     if path.suffix in _STORES:
         return "a key store"
     return "credentials of a cloud" if path.parts[-2:] == (".aws", "credentials") else ""
+
+
+def problem_of(name: str, head: bytes) -> str:
+    """Return why a file must not be in a release, by its name and its beginning; empty when it may."""
+    return suspicious(name) or _content(head)
 
 
 def _content(head: bytes) -> str:

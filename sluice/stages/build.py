@@ -36,6 +36,10 @@ def inputs(request: BuildRequest, context: StageContext) -> dict[str, str]:
     The commit is one only where the project takes its version from git: else a commit that changes no file that
     counts gives the release that is there already.
     """
+    if request.config.makes_image:
+        from sluice.stages.build_image import image_inputs  # the engine's SDK takes long to import
+
+        return image_inputs(request, context)
     mirror, commit = Path(request.source.mirror), request.source.commit
     config = request.config.model_dump(mode="json", exclude={"timeout"})
     texts = [read_file(mirror, commit, name) for name in _PACKAGING]
@@ -56,13 +60,17 @@ def inputs(request: BuildRequest, context: StageContext) -> dict[str, str]:
 
 
 def build(request: BuildRequest, place: Workplace) -> BuildRecord:
-    """Build the release in a clean workspace.
+    """Build the release in a clean workspace: a bundle, or an image where the project declares one.
 
     Raises:
         BuildFailedError: the project does not build; the last lines of its backend are in the error.
         LockError: its dependencies cannot be pinned.
         TransientError: the package index does not answer.
     """
+    if request.config.makes_image:
+        from sluice.stages.build_image import build_image  # as above
+
+        return build_image(request, place)
     started = now()
     with needs_room(place.workspace), metered() as meter:
         git.materialise(request.source, place.workspace, log=place.log)

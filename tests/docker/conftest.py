@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import docker
 import pytest
@@ -24,6 +25,7 @@ from tests.docker_parts import (
     running_engine,
     running_registry,
 )
+from tests.image_parts import Yard
 from tests.postgres_server import TEMPLATE, PostgresServer, migrated_postgres
 
 
@@ -107,3 +109,10 @@ def city(parts: Parts, images: Images, tmp_path_factory: pytest.TempPathFactory)
         running_docker_city(tmp_path_factory.mktemp("city"), parts.socket, parts.admin, database, images) as city,
     ):
         yield city
+
+
+@pytest.fixture
+def yard(engine: Engine, registry: Registry, busybox: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Yard:
+    """Builds of images by our engine into our registry, in a repository of the test's own."""
+    monkeypatch.setenv("DOCKER_HOST", engine.url)
+    return Yard(tmp_path, registry, f"t{uuid4().hex[:12]}")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sluice.records.build import PlatformCheck
+from sluice.records.image import BuildStep
 from sluice.states import CheckStatus
 from tests.boundaries import believed, caught, check
 from tests.factories import (
@@ -22,6 +23,7 @@ from tests.factories import (
     build,
     facts,
     history,
+    image_build,
     later,
     release,
 )
@@ -166,3 +168,57 @@ def test_a_build_without_the_facts_of_its_source_cannot_be_checked(missing: str)
     report = check(build(), **{missing: None})
     assert {each.status for each in report.results} == {CheckStatus.COULD_NOT_RUN}
     assert f"not told the {missing}" in report.stops[0].message
+
+
+def test_an_honest_image_is_believed() -> None:
+    report = believed(image_build())
+    assert {each.status for each in report.results} == {
+        *(CheckStatus.PASSED, CheckStatus.NOT_APPLICABLE, CheckStatus.NOT_ENOUGH_HISTORY),
+    }
+
+
+@pytest.mark.parametrize(
+    "lie", [{"read_back_digest": OTHER_DIGEST}, {"image": {"pushed_digest": OTHER_DIGEST}}], ids=["read back", "pushed"]
+)
+def test_b01_the_registry_has_another_image(lie: dict[str, Any]) -> None:
+    caught(image_build(**lie), "B01", DIGEST, OTHER_DIGEST)
+
+
+def test_b02_a_version_tag_that_its_registry_gave_to_another_image() -> None:
+    lie = image_build(image={"taken_tags": {"v1.4.0": OTHER_DIGEST}})
+    caught(lie, "B02", f"tag v1.4.0 for {DIGEST} alone", OTHER_DIGEST, tag="v1.4.0")
+
+
+def test_b03_an_architecture_that_is_not_in_the_index() -> None:
+    asked = {"platforms": ("linux/amd64", "linux/arm64")}
+    caught(image_build(), "B03", "linux/amd64, linux/arm64", "linux/arm64: not in the release", **asked)
+
+
+def test_b04_an_image_without_its_commit() -> None:
+    caught(image_build(revision=""), "B04", f"revision {COMMIT}", "revision absent")
+
+
+STEPS = (
+    BuildStep(name="[1/2] FROM python", cached=True, seconds=0),
+    BuildStep(name="[2/2] COPY src /src", cached=True, seconds=0),
+)
+
+
+def test_b06_an_old_image_is_honest_when_every_step_was_cached() -> None:
+    old = {"created_at": STARTED - timedelta(days=3)}
+    believed(image_build(image={"steps": STEPS}, **old))
+    caught(image_build(**old), "B06", "made between", "made before its commit")
+    new_step = STEPS[1].model_copy(update={"cached": False})
+    caught(image_build(image={"steps": (STEPS[0], new_step)}, **old), "B06", "made between", "made before its commit")
+    caught(
+        image_build(image={"steps": STEPS}, created_at=NOW + timedelta(hours=1)), "B06", "made between", "made after"
+    )
+
+
+def test_b08_warns_of_a_base_that_a_moving_tag_names_and_of_another_one() -> None:
+    report = check(image_build(base_named_by=""))
+    (warning,) = report.warnings
+    assert (warning.code, warning.name) == ("B08", "BASE_NOT_PINNED")
+    assert warning.expected.startswith("a base image that the Dockerfile names by its digest")
+    report = check(image_build(), previous_base=f"python:3.11-slim@{DIGEST}")
+    assert [(each.code, each.name) for each in report.warnings] == [("B08", "BASE_CHANGED")]
