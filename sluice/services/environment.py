@@ -24,20 +24,30 @@ DROPPED = {"PWD", "OLDPWD", "SHLVL", "_", "TERM", "COLUMNS", "LINES", "LS_COLORS
 DROPPED |= {"MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "VIRTUAL_ENV_PROMPT", "PS1", "COLORTERM", "COLORFGBG"}
 SYSTEM = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
+OF_THE_WORKER = {
+    "PREFECT_WORKER_QUERY_SECONDS": "0.5",
+    "PREFECT_WORKER_ENABLE_CANCELLATION": "True",
+    "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
+}
+
 
 def prefect_env(addresses: Addresses, settings: Settings) -> dict[str, str]:
-    """Return what every client of Prefect needs: commands, workers, flows. It holds secrets; show it to nobody."""
+    """Return what every client of Prefect needs: commands, workers, flows. It holds secrets; show it to nobody.
+
+    Names and values are those under which Prefect's worker hands its settings on, so that a flow's process finds what
+    the warm process read already.
+    """
     home = settings.home
     env = {
         "PREFECT_API_URL": addresses.prefect_api_url,
         "PREFECT_HOME": str(home.prefect),
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(home.results),
-        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",  # no server is an error, not a reason to start another one
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_ENABLED": "False",  # no server is an error, not a reason to start another one
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "False",
         "DO_NOT_TRACK": "1",
         "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",  # Postgres gone over the last transition must not leave it open
         "PREFECT_CLIENT_MAX_RETRIES": "8",
-        "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
+        "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "False",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PREFECT_LOGGING_LEVEL": "INFO",
         "GX_ANALYTICS_ENABLED": "false",
@@ -110,9 +120,7 @@ def worker_env(addresses: Addresses, settings: Settings) -> dict[str, str]:
     return {
         **inherited(os.environ),
         **prefect_env(addresses, settings),
-        "PREFECT_WORKER_QUERY_SECONDS": "0.5",
-        "PREFECT_WORKER_ENABLE_CANCELLATION": "true",
-        "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
+        **OF_THE_WORKER,
         "SLUICE_WORKER_SOCKET": str(addresses.worker_socket),
         "SLUICE_FLOW_LOG": str(settings.home.service_logs / "worker.log"),  # see launcher.py
     }
@@ -124,6 +132,7 @@ def warm_env(addresses: Addresses, settings: Settings) -> dict[str, str]:
     return {
         **system_env(),
         **prefect_env(addresses, settings),
+        **OF_THE_WORKER,  # a fork need not read its settings again when it is to have the same
         **dict.fromkeys(threads, "1"),
         "SLUICE_WARM_SOCKET": str(addresses.warm_socket),
         "SLUICE_CLEAN_AFTER_DAYS": f"{settings.clean_after_days:g}",  # the reconciler is a child of it

@@ -34,7 +34,8 @@ _deployment: ContextVar[dict[UUID, DeploymentResponse]] = ContextVar("_deploymen
 class QuickJobConfiguration(ProcessJobConfiguration):
     """Tells the flow's process where the flow is, when the deployment's only step is to go to our code.
 
-    It would ask the server for the deployment that the worker has just read, and run that step.
+    It would ask the server for the deployment that the worker has just read, run that step, and then run the file of
+    the flow again, which the warm process has loaded as a module.
     """
 
     def prepare_for_flow_run(
@@ -44,12 +45,18 @@ class QuickJobConfiguration(ProcessJobConfiguration):
         super().prepare_for_flow_run(flow_run, deployment, *more, **named)
         if deployment is not None and self.working_dir is None and _only_goes_to(code.root(), deployment):
             self.working_dir = code.root()
-            self.env["PREFECT__FLOW_ENTRYPOINT"] = deployment.entrypoint
+            self.env["PREFECT__FLOW_ENTRYPOINT"] = _as_module(deployment.entrypoint or "")
 
 
 def _only_goes_to(folder: Path, deployment: DeploymentResponse) -> bool:
     steps = deployment.pull_steps or []
     return bool(deployment.entrypoint) and steps == [{DIRECTORY_STEP: {"directory": str(folder)}}]
+
+
+def _as_module(entrypoint: str) -> str:
+    """Return `flows.pipeline.pipeline` for `flows/pipeline.py:pipeline`."""
+    path, _, flow = entrypoint.rpartition(":")
+    return f"{path.removesuffix('.py').replace('/', '.')}.{flow}" if path.endswith(".py") else entrypoint
 
 
 class _OneReading:

@@ -25,6 +25,7 @@ from sluice.services.warm_child import become, settle
 from sluice.services.warm_door import HANDOVER, hand_over, listen, receive, take_over
 from sluice.services.warm_load import preload
 from sluice.services.warm_processes import Child, adopt_orphans, end_leftovers, end_strays
+from sluice.services.warm_settings import Sources, sources
 
 RECONCILE_SECONDS = 10.0
 RECONCILE_LIMIT = 60.0
@@ -35,8 +36,11 @@ TICK = 0.25
 class Warm:
     """The loop: takes requests, forks, hands signals on, tells exit codes."""
 
-    def __init__(self, path: Path, listener: socket.socket, children: dict[int, Child], loaded: str) -> None:
+    def __init__(
+        self, path: Path, listener: socket.socket, children: dict[int, Child], loaded: str, read: Sources
+    ) -> None:
         self.path = path
+        self.read = read
         self.listener = listener
         self.children = children
         self.loaded = loaded
@@ -108,7 +112,7 @@ class Warm:
         pid = os.fork()
         if pid == 0:
             self._forget_all(connection)
-            become(request, streams, parent, self.path)
+            become(request, streams, parent, self.path, self.read)
         child = Child(pid=pid, connection=connection, interactive=bool(request.get("interactive")))
         self.children[pid] = child
         connection.setblocking(False)
@@ -204,6 +208,7 @@ def main() -> None:
     loaded = code.fingerprint()  # before the imports: a change during them counts as one
     adopt_orphans()
     handed = take_over()
+    read = sources()  # before the imports, too
     preload()
     if handed is None:
         end_strays(str(path))
@@ -215,7 +220,7 @@ def main() -> None:
     listener, children = handed or (listen(path), {})
     sys.stderr.write(f"warm: {len(sys.modules)} modules\n")
     sys.stderr.flush()
-    Warm(path, listener, children, loaded).run()
+    Warm(path, listener, children, loaded, read).run()
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sluice.services.warm_processes import MARK, adopt_orphans, die_with
+from sluice.services.warm_settings import Sources, sources
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
-def become(request: dict[str, Any], streams: Sequence[int], parent: int, path: Path) -> NoReturn:
+def become(request: dict[str, Any], streams: Sequence[int], parent: int, path: Path, read: Sources) -> NoReturn:
     """Run the requested module as `__main__` and end with its exit code.
 
     Args:
@@ -29,11 +30,13 @@ def become(request: dict[str, Any], streams: Sequence[int], parent: int, path: P
         streams: descriptors for standard input, output and errors.
         parent: process id of the warm process.
         path: its socket; the environment gets it as the mark of everything that the module starts.
+        read: what its Prefect settings were read from.
     """
     status = 1
     try:
         _isolate(streams, parent)
         _take_environment(request)
+        _take_settings(request, read)
         os.environ[MARK] = str(path)
         status = _run(list(request["words"]))
     except BaseException:  # noqa: BLE001 - broad: the fork must end here, never return into the parent's loop
@@ -87,8 +90,14 @@ def _take_environment(request: dict[str, Any]) -> None:
         sys.path.insert(0, request["cwd"])  # as `python -m` does
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()  # the standard library's generator does this itself after a fork
-    if "prefect.context" in sys.modules:
-        # Settings were read when the parent imported Prefect, from the parent's environment.
+
+
+def _take_settings(request: dict[str, Any], read: Sources) -> None:
+    """Have Prefect's settings read again, which were read for the parent, where they may differ here.
+
+    A person's command asks the server without Prefect's client, and does not wait for settings that it does not use.
+    """
+    if "prefect.context" in sys.modules and not request.get("interactive") and sources() != read:
         sys.modules["prefect.context"].refresh_global_settings_context()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from sluice.settings import Settings
 from sluice.tools.prefect_api import FlowRun, PrefectApi
 from tests.stack import eventually
 
-FLOWS = ("quick", "slow", "leaver")
+FLOWS = ("quick", "slow", "leaver", "retries")
 
 
 def register(settings: Settings, folder: Path, name: str = "dummy") -> None:
@@ -38,12 +39,19 @@ class Dummy:
     """One run of a dummy flow, and the notes that it writes."""
 
     def __init__(
-        self, settings: Settings, folder: Path, flow: str, deployment: str = "dummy", **parameters: object
+        self,
+        settings: Settings,
+        folder: Path,
+        flow: str,
+        deployment: str = "dummy",
+        variables: Mapping[str, str] | None = None,
+        **parameters: object,
     ) -> None:
         self.addresses: Addresses = load(settings)
         self.api = PrefectApi(self.addresses)
         self.note = folder / f"{flow}-{uuid4()}"
-        self.id = self.api.create_flow_run(f"{flow}/{deployment}", {"note": str(self.note), **parameters})
+        asked, job = {"note": str(self.note), **parameters}, {"env": dict(variables)} if variables else None
+        self.id = self.api.create_flow_run(f"{flow}/{deployment}", asked, job_variables=job)
 
     def words(self, seconds: float = 60) -> list[str]:
         """What the flow wrote once it runs."""

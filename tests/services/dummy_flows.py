@@ -8,12 +8,19 @@ import time
 from pathlib import Path
 
 from prefect import flow
+from prefect.settings import get_current_settings
 
 
 @flow
 def quick(note: str) -> None:
     """Say who ran it."""
     written(note, f"{os.getpid()} {os.getppid()} {os.environ['PREFECT_API_URL']} {os.getcwd()}")
+
+
+@flow
+def retries(note: str) -> None:
+    """Say what one of Prefect's settings is here."""
+    written(note, str(get_current_settings().tasks.default_retries))
 
 
 @flow

@@ -46,6 +46,14 @@ def test_a_run_is_a_fork_of_the_warm_process_with_its_own_environment(stack: Set
     assert run.end().state_type == "COMPLETED"
 
 
+@pytest.mark.parametrize("variables", [{}, {"PREFECT_TASKS_DEFAULT_RETRIES": "3"}])
+def test_a_run_has_the_settings_of_its_own_variables(
+    stack: Settings, tmp_path: Path, variables: dict[str, str]
+) -> None:
+    run = Dummy(stack, tmp_path, "retries", variables=variables)
+    assert run.words() == list(variables.values() or ["0"])
+
+
 def test_cancel_ends_the_flow_and_what_it_started(stack: Settings, tmp_path: Path) -> None:
     run = Dummy(stack, tmp_path, "slow")
     pids = run.words()

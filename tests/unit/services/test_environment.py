@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
 import ssl
 from pathlib import Path
 
 import pytest
+from prefect.settings import Settings as PrefectSettings
 
 from sluice.services import environment
 from sluice.services.addresses import choose
@@ -46,7 +48,7 @@ def test_the_server_is_closed_to_others(settings: Settings) -> None:
 
 def test_clients_never_start_a_server_of_their_own(settings: Settings) -> None:
     env = environment.prefect_env(choose(settings), settings)
-    assert env["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] == "false"
+    assert env["PREFECT_SERVER_EPHEMERAL_ENABLED"] == "False"
     assert env["PREFECT_CLIENT_RETRY_EXTRA_CODES"] == "500"
     assert env["SLUICE_HOME"] == str(settings.home.root)
     assert "SLUICE_DATABASE_URL" not in env
@@ -55,6 +57,17 @@ def test_clients_never_start_a_server_of_their_own(settings: Settings) -> None:
 def test_the_warm_process_has_one_thread(settings: Settings) -> None:
     env = environment.warm_env(choose(settings), settings)
     assert {env[name] for name in env if name.endswith("_NUM_THREADS")} == {"1"}
+
+
+def test_a_flow_gets_the_settings_of_the_warm_process(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = choose(settings)
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        monkeypatch.delenv(name)
+    for name, value in environment.worker_env(addresses, settings).items():
+        monkeypatch.setenv(name, value)
+    handed_on = PrefectSettings().to_environment_variables(exclude_unset=True)  # as the worker does for each flow
+    warm = environment.warm_env(addresses, settings)
+    assert handed_on.items() <= {name: value for name, value in warm.items() if name.startswith("PREFECT_")}.items()
 
 
 def test_clients_over_plain_http_read_one_certificate(settings: Settings) -> None:

@@ -30,7 +30,7 @@ def prepared(steps: list[dict[str, Any]] | None, **configured: Any) -> QuickJobC
 
 def test_a_flow_of_our_code_is_told_where_it_is() -> None:
     made = prepared([{DIRECTORY_STEP: {"directory": str(code.root())}}])
-    assert made.env[ENTRYPOINT] == "flows/pipeline.py:pipeline"
+    assert made.env[ENTRYPOINT] == "flows.pipeline.pipeline"
     assert made.working_dir == code.root()
 
 
