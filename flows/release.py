@@ -23,7 +23,8 @@ def release_to(
     The environment is held from the first step to the last: however this ends, exactly one release serves.
     """
     order = project.deploy_request(built, scanned, allow_downgrade=allow_downgrade)
-    with hold(open_world(), run.project, order.environment, run.id, run.log):
+    purpose = f"deploy {order.release.digest[:19]}"
+    with hold(open_world(), run.project, order.environment, run.id, run.log, purpose):
         deployed: DeployRecord = run.through(DEPLOY, order, replicas=order.declaration.replicas)
         try:
             run.through(SMOKE, smoke_request(order, deployed))

@@ -43,7 +43,8 @@ def deploy(request: DeployRequest, place: Workplace, world: DeployWorld) -> Depl
         place.log(f"the value of {name} is too short to be hidden in logs (fewer than {masks.SHORTEST} characters)")
     project, run_id = place.context.project, place.context.run_id
     kept = Kept(release=request.release, service=service, declaration=request.declaration, smoke=request.smoke)
-    with turn(world, project, request.environment, run_id, place.log, request.declaration) as mine:
+    purpose = f"deploy {request.release.digest[:19]}"
+    with turn(world, project, request.environment, run_id, place.log, request.declaration, purpose) as mine:
         close_open(mine)
         heal(mine)
         serving = mine.site.serving()
@@ -122,7 +123,9 @@ def finish(record: DeployRecord, place: Workplace, world: DeployWorld) -> Deploy
     """
     if record.candidate_address is None:
         return record
-    with turn(world, place.context.project, record.environment, place.context.run_id, place.log) as mine:
+    with turn(
+        world, place.context.project, record.environment, place.context.run_id, place.log, None, "deploy"
+    ) as mine:
         new = mine.site.set_of(record.deployment_id)
         if new is None:
             raise DeployFailedError(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from sluice.records.build import Release
 from sluice.records.deploy import Step
@@ -25,9 +26,19 @@ class DeployJournal(Protocol):
     """The rows of deployments, rollbacks and fences. Writes are refused when the lease was lost."""
 
     def lock(
-        self, project: str, environment: str, run_id: str, purpose: str, wait_seconds: float
+        self,
+        project: str,
+        environment: str,
+        run_id: str,
+        purpose: str,
+        wait_seconds: float,
+        waiting: Callable[[Any], None] | None,
+        yields: bool,
     ) -> AbstractContextManager[Lease]:
-        """Hold the environment's lock; DeployRefusedError names the holder when it stays taken."""
+        """Hold the environment's lock; DeployRefusedError names the holder when it stays taken.
+
+        `waiting` is told each holder (who, since when, what for); one that `yields` gives way to newer runs.
+        """
 
     def environment_port(self, project: str, environment: str, wanted: int | None = None) -> int:
         """Return the environment's port on 127.0.0.1: the declared one, or one that is chosen once."""

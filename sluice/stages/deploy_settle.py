@@ -59,12 +59,15 @@ def repair(world: DeployWorld, project: str, environment: str, *, run_id: str, l
 
 
 @contextmanager
-def hold(world: DeployWorld, project: str, environment: str, run_id: str, log: Log) -> Iterator[None]:
+def hold(
+    world: DeployWorld, project: str, environment: str, run_id: str, log: Log, purpose: str = "rollback"
+) -> Iterator[None]:
     """Hold an environment across deploy, smoke test and rollback; whatever way the block ends, settle it.
 
+    `purpose` is what those read who wait for it, e.g. `deploy sha256:1f2e…`: newer deploys go before it.
     A candidate that was neither finished nor rolled back is withdrawn at the end.
     """
-    with turn(world, project, environment, run_id, log) as mine:
+    with turn(world, project, environment, run_id, log, None, purpose) as mine:
         try:
             yield
         except BaseException as error:

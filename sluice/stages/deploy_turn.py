@@ -96,10 +96,14 @@ def turn(
     run_id: str,
     log: Callable[[str], None],
     declaration: Environment | None = None,
+    purpose: str = "settle",
 ) -> Iterator[Turn]:
     """Wait for the environment's lock and hold it; the same run of the same process may take it again inside.
 
+    The log is told whom it waits for. A `purpose` that begins with `deploy` gives way to deploys of newer runs.
+
     Raises:
+        SupersededError: a newer run deploys here.
         DeployRefusedError: another run kept it for longer than `world.lock_wait_seconds`; the message names it.
     """
     key = (str(world.home.root), project, environment, run_id)
@@ -109,7 +113,10 @@ def turn(
     if lease is not None:
         yield Turn(world, site, lease, run_id)
         return
-    with world.journal.lock(project, environment, run_id, "deploy", world.lock_wait_seconds) as lease:
+    yields = purpose.startswith("deploy")
+    with world.journal.lock(
+        project, environment, run_id, purpose, world.lock_wait_seconds, lambda holder: log(f"wait for {holder}"), yields
+    ) as lease:
         with _guard:
             _held[key] = lease
         try:

@@ -58,7 +58,7 @@ def rollback(
     """
     started, why = now(), request.reason or "asked for"
     project, run_id = place.context.project, place.context.run_id
-    with turn(world, project, request.environment, run_id, place.log, request.declaration) as mine:
+    with turn(world, project, request.environment, run_id, place.log, request.declaration, "rollback") as mine:
         choice = choose(mine, request)
         goal = choice.target.release if choice.target else None
         rollback_id = mine.begin_rollback(choice.bad, goal, why, request.declaration.target)

@@ -10,8 +10,9 @@ from sluice.records.build import Release
 from sluice.records.deploy import Step
 from sluice.store.engine import retry_database
 from sluice.store.environments import Ports, find_environment
+from sluice.store.holders import Holder
 from sluice.store.leases import RENEWAL_SECONDS
-from sluice.store.locks import EnvironmentLocks, Holder, Lease
+from sluice.store.locks import EnvironmentLocks, Lease
 from sluice.store.moves import Moves
 from sluice.store.releases import FenceInfo, Releases
 from sluice.store.tables.deployments import DeploymentStep

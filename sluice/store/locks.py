@@ -12,20 +12,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Engine, exists, or_, select, update
+from sqlalchemy import Connection, Engine, or_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from sluice.errors import DeployRefusedError
 from sluice.store.audit import record_event
 from sluice.store.engine import DatabaseUnavailableError, retry_database, translated
 from sluice.store.environments import environment_id, find_environment
+from sluice.store.holders import Holder, holder_of, is_free, last_holder
 from sluice.store.leases import RENEWAL_SECONDS, Heartbeat, LeaseLostError, clock, lease_end
+from sluice.store.queue import Queue
 from sluice.store.tables.environments import EnvironmentLock
-from sluice.store.tables.runs import PipelineRun
 
 POLL_SECONDS = 0.25
 log = logging.getLogger(__name__)
@@ -37,21 +37,6 @@ class Fenced(Protocol):
     @property
     def fence(self) -> int:
         """Fence of the holder."""
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who holds an environment, since when, for what."""
-
-    run_id: str
-    purpose: str
-    since: datetime
-    fence: int
-    token: str | None = None
-
-    def __str__(self) -> str:
-        """Return it as a person wants to read it."""
-        return f"run {self.run_id[:8]} ({self.purpose}) since {self.since:%Y-%m-%d %H:%M:%S} UTC"
 
 
 @dataclass(frozen=True)
@@ -69,6 +54,17 @@ class Lease:
     def lost(self) -> bool:
         """Tell whether a renewal found somebody else in its place."""
         return self._lost.is_set()
+
+
+@dataclass(frozen=True)
+class Wait:
+    """How a run waits for an environment: for what, how long, whom it tells, and whether it gives way."""
+
+    run_id: str
+    purpose: str
+    seconds: float
+    waiting: Callable[[Holder], None] | None
+    yields: bool
 
 
 class EnvironmentLockedError(DeployRefusedError):
@@ -94,17 +90,20 @@ class EnvironmentLocks:
         purpose: str,
         wait_seconds: float,
         waiting: Callable[[Holder], None] | None = None,
+        yields: bool = False,
     ) -> Iterator[Lease]:
         """Hold the environment in the block; the lease of 60 s is renewed every 15 s.
 
         A holder whose lease has passed, or whose run has ended, is replaced at once. `waiting` is told each holder that
-        is waited for.
+        is waited for. One that `yields` gives up when a newer run wants to deploy too.
 
         Raises:
+            SupersededError: a newer run waits, works or has deployed meanwhile; only with `yields`.
             EnvironmentLockedError: it stayed taken for `wait_seconds`; names the holder.
             LeaseLostError: at the end of the block, when somebody else had taken over meanwhile.
         """
-        lease = self._wait(project, environment, run_id, purpose, wait_seconds, waiting)
+        wait = Wait(run_id, purpose, wait_seconds, waiting, yields)
+        lease = self._wait(project, environment, wait)
         beat = Heartbeat(lambda: self._renew(lease), lease._lost.set, self._renewal_seconds).start()
         try:
             yield lease
@@ -121,25 +120,36 @@ class EnvironmentLocks:
         """Return who holds the environment now; None when it is free."""
         with self.engine.connect() as connection:
             known = find_environment(connection, project, environment)
-            return _holder(connection, known) if known is not None else None
+            return holder_of(connection, known) if known is not None else None
 
-    def _wait(
-        self,
-        project: str,
-        environment: str,
-        run_id: str,
-        purpose: str,
-        seconds: float,
-        waiting: Callable[[Holder], None] | None,
-    ) -> Lease:
-        deadline, told, token = time.monotonic() + seconds, -1, str(uuid4())
+    def _wait(self, project: str, environment: str, wait: Wait) -> Lease:
+        token = str(uuid4())
+        got = self._take(project, environment, wait.run_id, wait.purpose, token)
+        if isinstance(got, Lease):
+            return got
+        queue = Queue(self.engine, project, environment, wait.run_id, token)
+        with queue.leaving():
+            lease = self._queued(project, environment, wait, queue, token)
+            try:
+                if wait.yields:  # a newer one may have come and gone between two looks
+                    queue.refuse_superseded()
+            except BaseException:
+                self._let_go(lease)
+                raise
+            return lease
+
+    def _queued(self, project: str, environment: str, wait: Wait, queue: Queue, token: str) -> Lease:
+        deadline, told = time.monotonic() + wait.seconds, -1
         while True:
-            got = self._take(project, environment, run_id, purpose, token)
+            queue.enter(wait.purpose, yields=wait.yields)
+            got = self._take(project, environment, wait.run_id, wait.purpose, token)
             if isinstance(got, Lease):
                 return got
-            if got is not None and got.fence != told and waiting is not None:
+            if wait.yields:
+                queue.refuse_superseded()
+            if got is not None and got.fence != told and wait.waiting is not None:
                 told = got.fence
-                waiting(got)
+                wait.waiting(got)
             if time.monotonic() >= deadline:
                 raise EnvironmentLockedError(
                     f"environment {environment} is in use by {got or 'another run'}", where=f"{project}/{environment}"
@@ -152,7 +162,7 @@ class EnvironmentLocks:
             place = environment_id(connection, project, environment)
             row = insert(EnvironmentLock).values(environment_id=place, fence=0)
             connection.execute(row.on_conflict_do_nothing(index_elements=["environment_id"]))
-            before = _last(connection, place)
+            before = last_holder(connection, place)
             values = {
                 "fence": EnvironmentLock.fence + 1,
                 "holder_run_id": run_id,
@@ -161,11 +171,11 @@ class EnvironmentLocks:
                 "acquired_at": clock(),
                 "lease_until": lease_end(),
             }
-            free = or_(_is_free(), EnvironmentLock.token == token)
+            free = or_(is_free(), EnvironmentLock.token == token)
             take = update(EnvironmentLock).where(EnvironmentLock.environment_id == place, free)
             fence = connection.scalar(take.values(values).returning(EnvironmentLock.fence))
             if fence is None:
-                return _holder(connection, place)
+                return holder_of(connection, place)
             if before is not None and before.token != token:
                 detail = {"run": before.run_id, "purpose": before.purpose, "environment": environment}
                 record_event(connection, f"run {run_id}", "take_over", "environment", str(place), **detail)
@@ -214,31 +224,3 @@ def confirm(connection: Connection, place: int, lease: Fenced) -> None:
 def lost(environment: str) -> LeaseLostError:
     """Return the error of a holder that was replaced."""
     return LeaseLostError(f"environment {environment} is no longer held by this run")
-
-
-def _is_free() -> ColumnElement[bool]:
-    ended = exists().where(
-        PipelineRun.id == EnvironmentLock.holder_run_id, PipelineRun.ended_at > EnvironmentLock.acquired_at
-    )
-    return or_(EnvironmentLock.holder_run_id.is_(None), EnvironmentLock.lease_until < clock(), ended)
-
-
-def _holder(connection: Connection, place: int) -> Holder | None:
-    """Return the holder that has to be waited for."""
-    return _read(connection, place, ~_is_free())
-
-
-def _last(connection: Connection, place: int) -> Holder | None:
-    """Return who never let go, alive or not."""
-    return _read(connection, place, EnvironmentLock.holder_run_id.is_not(None))
-
-
-def _read(connection: Connection, place: int, condition: ColumnElement[bool]) -> Holder | None:
-    columns = (EnvironmentLock.holder_run_id, EnvironmentLock.purpose, EnvironmentLock.acquired_at)
-    query = select(*columns, EnvironmentLock.fence, EnvironmentLock.token).where(
-        EnvironmentLock.environment_id == place, condition
-    )
-    row = connection.execute(query).one_or_none()
-    if row is None or row.holder_run_id is None or row.acquired_at is None:
-        return None
-    return Holder(row.holder_run_id, row.purpose, row.acquired_at, row.fence, row.token)

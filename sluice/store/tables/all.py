@@ -11,8 +11,10 @@ from sluice.store.tables.rollups import TestWeek
 from sluice.store.tables.runs import PipelineRun, Project, StageArtifact, StageKey, StageRun, ToolUse
 from sluice.store.tables.source import ChangedFile, Commit
 from sluice.store.tables.testing import CoverageFile, Test, TestExecution, TestResult
+from sluice.store.tables.waiting import Approval, EnvironmentWaiter
 
 __all__ = [
+    "Approval",
     "Artifact",
     "AuditEvent",
     "Base",
@@ -25,6 +27,7 @@ __all__ = [
     "DeploymentStep",
     "Environment",
     "EnvironmentLock",
+    "EnvironmentWaiter",
     "Finding",
     "HealthCheck",
     "LineageEdge",
