@@ -50,6 +50,8 @@ class Finding(Frozen):
     fixed_version: str | None = None
     score: float | None = Field(default=None, ge=0, le=10)
     url: str | None = None
+    layer: str | None = Field(default=None, description="of an image: the layer that it is in")
+    from_base: bool | None = Field(default=None, description="of an image: whether the base image brings it")
 
 
 class Package(Frozen):

@@ -5,6 +5,7 @@ from sluice.store.tables.deployments import Deployment, DeploymentStep, HealthCh
 from sluice.store.tables.environments import Environment, EnvironmentLock, ReleaseFence
 from sluice.store.tables.evidence import AuditEvent, CheckWaiver, LineageEdge, QualityCheck, Quarantine
 from sluice.store.tables.figures import Baseline, PerformanceMetric, PerformanceRun
+from sluice.store.tables.images import Image, ImageLayer
 from sluice.store.tables.logs import TestLog
 from sluice.store.tables.releases import Artifact, Finding, Package, Release, ScannerRun
 from sluice.store.tables.rollups import TestWeek
@@ -30,6 +31,8 @@ __all__ = [
     "EnvironmentWaiter",
     "Finding",
     "HealthCheck",
+    "Image",
+    "ImageLayer",
     "LineageEdge",
     "Package",
     "PerformanceMetric",

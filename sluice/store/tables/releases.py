@@ -141,3 +141,5 @@ class Finding(Base):
     url: Mapped[str | None] = column("Where to read about it.")
     waived: Mapped[bool] = column("Accepted in sluice.yaml.")
     blocking: Mapped[bool] = column("At or above the gate, and not waived.")
+    layer: Mapped[str | None] = column("Of an image: layer that it is in.")
+    from_base: Mapped[bool | None] = column("Of an image: whether the base image brings it.")
