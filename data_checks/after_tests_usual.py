@@ -101,7 +101,7 @@ CHECKS: tuple[Check[TestRecord], ...] = (
         observed=lambda record, _: f"{record.total} tests",
         culprit=lambda row: f"{row['series']}: {row['total']} tests, {row['usual_total']:.0f} before",
         unless=lambda _record, facts: past.gone_tests(facts),
-        severity=lambda _record, facts: Severity.WARN if past.may_have_shrunk(facts) else Severity.STOP,
+        severity=lambda record, facts: Severity.WARN if past.may_have_shrunk(record, facts) else Severity.STOP,
         history=lambda record, _: past.metrics("total", record),
     ),
     Check(

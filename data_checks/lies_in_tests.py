@@ -88,7 +88,8 @@ LIES = (
         TEST,
         STOP,
         "Tests are gone, and no test file was deleted.",
-        "far fewer tests than usual while no test file was deleted; when test files lost lines this is a warning",
+        "far fewer tests than usual while no test file was deleted; a warning when it may be meant: test files lost "
+        "lines, or another file was deleted",
         "Look for a path, marker or import that hides tests from the runner; were they removed on purpose, waive T02 "
         "for a time or set `test.max_drop`.",
     ),
@@ -108,7 +109,7 @@ LIES = (
         TEST,
         STOP,
         "So many tests were skipped that the rest proves little.",
-        "everything, or far more than usual (`SKIP_SPIKE`), was skipped, and the runner is green",
+        "everything, or far more than usual of what used to run (`SKIP_SPIKE`), was skipped, and the runner is green",
         "See the reasons of the skips in the report: often a missing service, variable or dependency.",
     ),
     Lie(

@@ -33,6 +33,10 @@ class Series:
         return sum(each.skipped for each in self.executions)
 
     @property
+    def ran(self) -> int:
+        return self.total - self.skipped
+
+    @property
     def line_rate(self) -> float | None:
         """Coverage in percent; a shard's is only a part of its cell's."""
         found = self.executions[0].coverage if len(self.executions) == 1 else None
@@ -44,14 +48,17 @@ class Series:
 
 
 def green_series(record: TestRecord) -> list[Series]:
-    """Return what can be held against a history; a red run has fewer tests for reasons that it tells."""
+    """Return what can be held against a history.
+
+    A red run has fewer tests for reasons that it tells, and so has one that ran only some of them again.
+    """
     names = dict.fromkeys(each.series for each in record.executions)
     found = [Series(name, tuple(e for e in record.executions if e.series == name)) for name in names]
     return [series for series in found if all(_is_green(each) for each in series.executions)]
 
 
 def _is_green(execution: TestExecution) -> bool:
-    good = execution.exit_code == 0 and not execution.red
+    good = execution.exit_code == 0 and not execution.red and execution.again is None
     return good and one.ended(execution) == one.SELF and one.report(execution) == one.READABLE
 
 
@@ -75,7 +82,7 @@ def _row(series: Series, facts: BoundaryFacts) -> Row:
         "tests_missing": max(0.0, _fewest(total, facts) - series.total) if total else 0.0,
         "skipped": series.skipped,
         "usual_skipped": skipped.median if skipped else 0.0,
-        "skips_too_many": max(0.0, series.skipped - _most_skips(skipped, series.total)) if skipped else 0.0,
+        "skips_too_many": _skips_too_many(series, total, skipped),
         "line_rate": series.line_rate or 0.0,
         "usual_line_rate": _reference(rate) * POINTS,
         "points_lost": _points_lost(series.line_rate, rate, facts),
@@ -90,6 +97,15 @@ def _reference(baseline: Baseline | None) -> float:
 def _fewest(baseline: Baseline, facts: BoundaryFacts) -> float:
     usual = _reference(baseline)
     return usual - max(FEW, usual * facts.count_drop / 100)
+
+
+def _skips_too_many(series: Series, total: Baseline | None, skipped: Baseline | None) -> float:
+    """Return how many tests are skipped beyond what is usual, and used to run: new ones that skip hide nothing."""
+    if total is None or skipped is None:
+        return 0.0
+    used_to_run = min(total.median - skipped.median, total.latest - skipped.latest)
+    spike = series.skipped - _most_skips(skipped, series.total)
+    return max(0.0, min(spike, used_to_run - series.ran))
 
 
 def _most_skips(baseline: Baseline, total: int) -> float:
@@ -112,9 +128,20 @@ def gone_tests(facts: BoundaryFacts) -> str:
     return f"test files were deleted: {', '.join(gone[:3])}{more}" if gone else ""
 
 
-def may_have_shrunk(facts: BoundaryFacts) -> bool:
-    """Tell whether test files lost more lines than they won, or what changed is not known: no proof of a lie then."""
-    if facts.files_since is None:
+def may_have_shrunk(record: TestRecord, facts: BoundaryFacts) -> bool:
+    """Tell whether there may be fewer tests for an honest reason, so that there is no proof of a lie.
+
+    Test files lost more lines than they won, or a line for each test (many small tests became a few long ones); a file
+    went that tests may have been made of (one test a plugin, a document, an example); or what changed is not known.
+    """
+    if facts.files_since is None or any(file.change == "D" for file in facts.files_since):
         return True
     tests = [file for file in facts.files_since if is_test_path(file.path) or is_test_path(file.old_path or "")]
-    return sum((file.additions or 0) - (file.deletions or 0) for file in tests) < 0
+    added, deleted = (sum(getattr(file, name) or 0 for file in tests) for name in ("additions", "deletions"))
+    return added < deleted or _tests_lost(record, facts) <= deleted
+
+
+def _tests_lost(record: TestRecord, facts: BoundaryFacts) -> float:
+    """Return how many tests the series that lost most has lost."""
+    totals = [(series.total, facts.baseline(series.metric("total"))) for series in green_series(record)]
+    return max((_reference(usual) - total for total, usual in totals if usual), default=0.0)

@@ -8,7 +8,7 @@ import pytest
 
 from sluice.records.checkout import ChangedFile
 from sluice.records.history import History
-from sluice.records.testing import ChangedLines, TestCell, TestExecution
+from sluice.records.testing import ChangedLines, RunAgain, TestCell, TestExecution
 from sluice.states import CheckStatus, Severity
 from tests import factories
 from tests.boundaries import believed, caught, check, result
@@ -70,7 +70,14 @@ def test_t02_a_deleted_test_file_explains_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "since", [(changed("tests/test_a.py", additions=3, deletions=90),), None], ids=["shrunk", "nobody-knows"]
+    "since",
+    [
+        (changed("tests/test_a.py", additions=3, deletions=90),),
+        (changed("tests/test_a.py", additions=200, deletions=50),),
+        (changed("plugins/one.py", "D", deletions=40),),
+        None,
+    ],
+    ids=["shrunk", "fifty-tests-became-few-long-ones", "tests-of-each-plugin", "nobody-knows"],
 )
 def test_t02_only_warns_where_it_may_be_meant(since: tuple[ChangedFile, ...] | None) -> None:
     report = check(run_of(counted(50)), history=past(), files_since=since)
@@ -78,8 +85,21 @@ def test_t02_only_warns_where_it_may_be_meant(since: tuple[ChangedFile, ...] | N
     assert [each.code for each in report.warnings] == ["T02"]
 
 
-def test_t02_a_deleted_file_that_holds_no_tests_explains_nothing() -> None:
-    caught(run_of(counted(50)), "T02", "10 %", "50 tests", history=past(), files_since=(changed("app.py", "D"),))
+@pytest.mark.parametrize(
+    "since", [changed("app.py", deletions=300), changed("tests/test_a.py", additions=60, deletions=49)]
+)
+def test_t02_edits_that_cannot_have_taken_the_tests_explain_nothing(since: ChangedFile) -> None:
+    caught(run_of(counted(50)), "T02", "10 %", "50 tests", history=past(), files_since=(since,))
+
+
+def test_a_run_of_the_red_tests_alone_is_held_against_no_history() -> None:
+    """`sluice resume --failed-tests` runs two tests; the other 98 stand, and have been counted in their own run."""
+    stands = RunAgain(run_id=factories.RUN, asked=2, passed=90, skipped=8, xfailed=0, xpassed=0)
+    report = check(run_of(counted(2, again=stands, coverage=coverage(lines_covered=10))), history=past())
+    assert report.accepted, [each.message for each in report.stops]
+    held = {code: result(report, code).status for code in ("T02", "T10", "T13")}
+    assert CheckStatus.FAILED not in held.values()
+    assert held["T02"] is CheckStatus.NOT_APPLICABLE
 
 
 def test_t02_a_red_run_is_not_asked() -> None:
@@ -164,6 +184,18 @@ def test_t10_far_more_than_usual_was_skipped() -> None:
 @pytest.mark.parametrize(("skipped", "usual"), [(12, 2), (30, 25), (95, 90)])
 def test_t10_believes_some_more_skips(skipped: int, usual: int) -> None:
     believed(run_of(counted(100, skipped)), history=past(skipped=usual))
+
+
+@pytest.mark.parametrize(("total", "skipped"), [(140, 42), (130, 32)], ids=["forty", "thirty"])
+def test_t10_believes_new_tests_that_skip_themselves_here(total: int, skipped: int) -> None:
+    """Tests for another platform are added; the ninety-eight that ran still do."""
+    believed(run_of(counted(total, skipped)), history=past(skipped=2))
+
+
+def test_t10_new_tests_do_not_hide_old_ones_that_are_skipped() -> None:
+    caught(
+        run_of(counted(130, 60)), "T10", "not far more skips", "60 of 130 skipped, 2 before", history=past(skipped=2)
+    )
 
 
 def test_t10_everything_skipped_keeps_its_name() -> None:
