@@ -6,6 +6,8 @@ from data_checks.contract import BoundaryFacts, Check, Contract
 from data_checks.frames import Frame, Parameter, Row, at_least, at_most, in_set, unique
 from data_checks.scan_findings import BELOW, HELD, OLD, SETTLED, WAIVED, finding_rows, news_severity
 from sluice.records.scan import Scanner, ScanRecord
+from sluice.stages.source_files import dependency_files
+from sluice.states import Severity
 
 OK, LEFT_OUT = "ok", "not run, with a reason"
 FOLLOWS = "follows from the findings"
@@ -38,6 +40,19 @@ def packages(record: ScanRecord, facts: BoundaryFacts) -> str:
     if lost - explained <= max(LOST_LEAST, LOST_SHARE * before.latest):
         return WHOLE
     return f"{len(record.packages)} packages, {before.latest:.0f} before; the lock lost {explained:.0f}"
+
+
+def loss_severity(record: ScanRecord, facts: BoundaryFacts) -> Severity:
+    """Only warn where the loss may be meant: files that name dependencies lost a line for each package, or more.
+
+    The release's lock knows its own packages only; tools of developers and other languages are in the scan too.
+    """
+    before = facts.baseline("scan.packages")
+    if before is None or facts.files_since is None:
+        return Severity.WARN
+    locks = [file for file in facts.files_since if dependency_files([file.old_path or file.path])]
+    deleted = sum(file.deletions or 0 for file in locks)
+    return Severity.WARN if 0 < before.latest - len(record.packages) <= deleted else Severity.STOP
 
 
 PACKAGES = ("scan.packages", "build.lock_packages")
@@ -194,6 +209,7 @@ CONTRACT = Contract(
             observed=lambda record, facts: (
                 f"{len(record.packages)} packages" if packages(record, facts) == WHOLE else packages(record, facts)
             ),
+            severity=loss_severity,
             history=lambda _record, _: PACKAGES,
         ),
     ),

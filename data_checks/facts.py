@@ -54,7 +54,8 @@ class BoundaryFacts(Frozen):
     count_drop: float = Field(default=10.0, ge=0, description="`test.max_drop`, percent of the tests")
     coverage_drop: float = Field(default=5.0, ge=0, description="`test.coverage.max_drop`, percent points")
     files_since: tuple[ChangedFile, ...] | None = Field(
-        default=None, description="what differs from the newest accepted run of the branch; None: nobody knows"
+        default=None,
+        description="what differs from the branch's newest accepted result of this stage; None: nobody knows",
     )
     previous_commit: str | None = Field(default=None, description="where the branch stood before, as the trigger says")
     overwritten: bool = Field(default=False, description="the previous commit is no ancestor of the new one")

@@ -241,7 +241,8 @@ LIES = (
         SCAN,
         STOP,
         "The scan sees far fewer packages than before.",
-        "the bill of materials lost more packages than the lock did: the scanner no longer sees them",
+        "the bill of materials lost more packages than the lock did: the scanner no longer sees them; a warning when "
+        "files that name dependencies lost as many lines",
         "See the scanner's lines in the stage's log, and `scan.exclude`; a dropped dependency leaves the lock too.",
     ),
 )

@@ -33,6 +33,6 @@ def stages(request: PipelineRequest) -> None:
         run.through(TEST, *project.test_requests(run), **project.test_facts(run))
         built = run.through(BUILD, project.build_request(), **project.build_facts(run))
         base = project.base_findings(run)
-        scanned = run.through(SCAN, project.scan_request(built, base), base_findings=base)
+        scanned = run.through(SCAN, project.scan_request(built, base), **project.scan_facts(run, base))
         if project.environment is not None:
             release_to(run, project, built, scanned, allow_downgrade=request.allow_downgrade)

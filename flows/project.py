@@ -133,7 +133,7 @@ class Project:
             "changed_lines": self._changed_lines(run),
             "count_drop": self.config.test.max_drop,
             "coverage_drop": self.config.test.coverage.max_drop,
-            "files_since": files_since(run, self.source),
+            "files_since": files_since(run, self.source, "test.total"),
         }
 
     def build_request(self) -> BuildRequest:
@@ -173,6 +173,10 @@ class Project:
         """Return what the scan stage is asked for."""
         return ScanRequest(source=self.source, release=built.release, config=self.config.scan, base=base)
 
+    def scan_facts(self, run: Run, base: dict[str, date]) -> dict[str, Any]:
+        """Return what the boundary after the scan holds the record against."""
+        return {"base_findings": base, "files_since": files_since(run, self.source, "scan.packages")}
+
     def deploy_request(self, built: BuildRecord, scanned: ScanRecord, *, allow_downgrade: bool) -> DeployRequest:
         """Return what the deploy stage is asked for."""
         assert self.plan.environment is not None
@@ -190,9 +194,9 @@ class Project:
         )
 
 
-def files_since(run: Run, source: SourceRef) -> tuple[ChangedFile, ...] | None:
-    """Return what differs from the newest accepted tests of the branch; None when nobody knows any more."""
-    newest = run.history().baselines.get("test.total")
+def files_since(run: Run, source: SourceRef, metric: str) -> tuple[ChangedFile, ...] | None:
+    """Return what differs from the run that the metric's newest value is of; None when nobody knows any more."""
+    newest = run.history().baselines.get(metric)
     mirror = Path(source.mirror)
     if newest is None or newest.commit is None or not git.has_object(mirror, newest.commit):
         return None

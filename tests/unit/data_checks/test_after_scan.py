@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sluice.records.checkout import ChangedFile
 from sluice.records.scan import FindingKind, FindingSeverity, Package, ScanRecord
 from sluice.states import CheckStatus, Severity
 from tests.boundaries import believed, caught, check, not_asked, result
@@ -172,6 +173,27 @@ def test_s03_the_scanner_no_longer_sees_the_packages(left: int) -> None:
     found = tuple(Package(name=f"p{number}", version="1", type="pypi") for number in range(left))
     observed = f"{left} packages, 40 before; the lock lost 0"
     caught(scan(packages=found), "S03", "loses no more", observed, history=history(**BEFORE), lock_packages=38)
+
+
+@pytest.mark.parametrize(
+    ("file", "severity"),
+    [
+        (ChangedFile(path="uv.lock", change="M", additions=400, deletions=260), Severity.WARN),
+        (ChangedFile(path="web/package-lock.json", change="D", additions=0, deletions=900), Severity.WARN),
+        (ChangedFile(path="uv.lock", change="M", additions=0, deletions=29), Severity.STOP),
+        (ChangedFile(path="req.txt", old_path="requirements.txt", change="R", additions=0, deletions=0), Severity.STOP),
+        (ChangedFile(path="app.py", change="M", additions=0, deletions=900), Severity.STOP),
+        (None, Severity.WARN),
+    ],
+    ids=["tools-were-replaced", "the-front-end-went", "too-few-lines", "a-lock-was-renamed", "code", "nobody-knows"],
+)
+def test_s03_only_warns_where_the_loss_may_be_meant(file: ChangedFile | None, severity: Severity) -> None:
+    """Thirty of forty packages are gone, and the release's own lock is as before."""
+    found = tuple(Package(name=f"p{number}", version="1", type="pypi") for number in range(10))
+    since = None if file is None else (file,)
+    report = check(scan(packages=found), history=history(**BEFORE), lock_packages=38, files_since=since)
+    assert (result(report, "S03").status, result(report, "S03").severity) == (CheckStatus.FAILED, severity)
+    assert report.accepted == (severity is Severity.WARN)
 
 
 @pytest.mark.parametrize(("left", "locked"), [(40, 38), (33, 38), (10, 8)], ids=["same", "few", "dropped"])
