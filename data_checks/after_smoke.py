@@ -5,13 +5,16 @@ from __future__ import annotations
 from data_checks.after_deploy import running
 from data_checks.contract import BoundaryFacts, Check, Contract
 from data_checks.frames import Frame, Parameter, Row, at_least, at_most, in_set
-from sluice.records.smoke import SmokeRecord
+from sluice.records.history import Baseline
+from sluice.records.smoke import Load, SmokeRecord
+from sluice.states import Severity
 
 GOOD, GOOD_IN_BAD, BAD = "check passed, stage passed", "check passed, stage failed", "check failed, stage failed"
 LIE = "check failed, stage passed"
 NOT_ASKED, NOT_REPORTED = "not asked", "nothing"
 FRESH, USUAL = "fresh", "usual"
 SLOWER, SLOWER_SECONDS, MORE_ERRORS = 1.0, 0.05, 0.01  # twice the usual p95, and 50 ms; one request in a hundred
+BUSY = 1.3  # times slower than idle: an idle machine measures 1.0 to 1.2
 SAYS_DOWN = "nothing, since the smoke test failed"
 
 
@@ -38,16 +41,35 @@ def latency(record: SmokeRecord, facts: BoundaryFacts) -> str:
     if record.load is None:
         return USUAL
     slow, wrong = (facts.baseline(metric) for metric in metrics(record))
-    problems = []
-    if slow is not None and record.load.p95_seconds is not None:
-        high = slow.usual(relative=SLOWER, absolute=SLOWER_SECONDS).high
-        if record.load.p95_seconds > high:
-            problems.append(f"p95 {record.load.p95_seconds * 1000:.0f} ms, usual is up to {high * 1000:.0f} ms")
-    if wrong is not None and record.load.requests:
-        rate, high = record.load.failed / record.load.requests, wrong.usual(absolute=MORE_ERRORS).high
-        if rate > high:
-            problems.append(f"{rate:.1%} of the requests failed, usual is up to {high:.1%}")
-    return "; ".join(problems) or USUAL
+    return "; ".join(filter(None, (_slower(record.load, slow), _more_errors(record.load, wrong)))) or USUAL
+
+
+def _slower(load: Load, usual: Baseline | None) -> str:
+    if usual is None or load.p95_seconds is None:
+        return ""
+    high = usual.usual(relative=SLOWER, absolute=SLOWER_SECONDS).high
+    if load.p95_seconds <= high:
+        return ""
+    busy = f", and the machine was {load.slowdown:.1f} times slower than idle" if load.slowdown > BUSY else ""
+    return f"p95 {load.p95_seconds * 1000:.0f} ms, usual is up to {high * 1000:.0f} ms{busy}"
+
+
+def _more_errors(load: Load, usual: Baseline | None) -> str:
+    if usual is None or not load.requests:
+        return ""
+    rate, high = load.failed / load.requests, usual.usual(absolute=MORE_ERRORS).high
+    return f"{rate:.1%} of the requests failed, usual is up to {high:.1%}" if rate > high else ""
+
+
+def latency_severity(record: SmokeRecord, facts: BoundaryFacts) -> Severity:
+    """Only warn of a release that is slow where everything was; errors stop on a busy machine too."""
+    load = record.load
+    quiet = load is None or load.slowdown <= BUSY
+    return (
+        Severity.STOP
+        if load is None or quiet or _more_errors(load, facts.baseline(metrics(record)[1]))
+        else Severity.WARN
+    )
 
 
 def told(release: str, upstream: str, seen: str) -> str:
@@ -171,6 +193,7 @@ CONTRACT = Contract(
                 latency(record, facts) if latency(record, facts) != USUAL else _figures(record)
             ),
             unless=lambda record, _: "" if record.load else f"no load ran: {record.load_skipped or 'none is declared'}",
+            severity=latency_severity,
             history=lambda record, _: metrics(record),
         ),
     ),

@@ -55,6 +55,9 @@ class Load(Frozen):
     p99_seconds: float | None
     seconds: float = Field(ge=0)
     thresholds: tuple[Threshold, ...]
+    slowdown: float = Field(
+        default=1.0, ge=1, description="how many times its own time a busy process took, just before and after the load"
+    )
 
 
 class SmokeRecord(StageRecord):

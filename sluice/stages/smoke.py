@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from sluice.busy import slowdown
 from sluice.config.smoke import LoadConfig, SmokeConfig
 from sluice.errors import CommandError, ToolMissingError
 from sluice.findings.report import ScannerReportError
@@ -107,7 +108,9 @@ def _load(
     try:
         program = programs.find(k6.NAME)
         version = programs.version(program, k6.VERSION, place.home.cache)
+        before = slowdown()
         load, use = k6.run_load(program, version, address, config, place.workspace / "load", place.log)
+        load = load.model_copy(update={"slowdown": max(before, slowdown())})
     except (CommandError, ScannerReportError, ToolMissingError) as error:
         problem = f"{error.message}{f': {error.found}' if error.found else ''}"
         return None, (), _no_figures(config, problem, started)

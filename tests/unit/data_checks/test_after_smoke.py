@@ -141,6 +141,18 @@ def test_k04_slower_or_more_errors_than_is_usual(lie: dict[str, Any], observed: 
     caught(smoke(load=load(**lie)), "K04", "as they usually are in staging", observed, history=history(**USUAL))
 
 
+def test_k04_only_warns_of_what_is_slow_on_a_busy_machine() -> None:
+    report = check(smoke(load=load(p95_seconds=0.2, slowdown=2.5)), history=history(**USUAL))
+    assert report.accepted
+    (warning,) = report.warnings
+    assert warning.observed == "p95 200 ms, usual is up to 70 ms, and the machine was 2.5 times slower than idle"
+
+
+@pytest.mark.parametrize("lie", [{"p95_seconds": 0.2, "slowdown": 1.3}, {"failed": 12, "slowdown": 9.0}])
+def test_k04_a_busy_machine_is_no_excuse_for_errors(lie: dict[str, Any]) -> None:
+    caught(smoke(load=load(**lie)), "K04", "as they usually are in staging", "usual is up to", history=history(**USUAL))
+
+
 @pytest.mark.parametrize("honest", [{}, {"p95_seconds": 0.06}, {"failed": 2}, {"p95_seconds": 0.001}])
 def test_a_load_within_the_usual_is_believed(honest: dict[str, Any]) -> None:
     believed(smoke(load=load(**honest)), history=history(**USUAL))
