@@ -175,7 +175,7 @@ def _report_row(execution: TestExecution, record: TestRecord, ran_in_cell: int) 
         "declared": ", ".join(f"{declared} {name}" for name, declared, _ in counters),
         "counted": ", ".join(f"{found} {name}" for name, _, found in counters),
         "drift": sum(abs(declared - found) for _, declared, found in counters),
-        "retried": len(execution.passed_on_retry) if not execution.red else 0,
+        "retried": execution.flaky or (len(execution.passed_on_retry) if not execution.red else 0),
         "retries": ", ".join(execution.passed_on_retry[:3]),
         "duplicates": len(execution.duplicate_ids),
         "duplicate": ", ".join(execution.duplicate_ids[:3]),
@@ -205,7 +205,8 @@ def unexpected(execution: TestExecution, record: TestRecord) -> int:
     if not execution.xpassed:
         return 0
     red_only_by_them = execution.exit_code != 0 and not execution.red
-    known = execution.passed + execution.red + execution.skipped + execution.xfailed + execution.xpassed
+    green = execution.passed + execution.flaky + execution.xfailed + execution.xpassed
+    known = green + execution.red + execution.skipped
     counted_twice = known > execution.total
     return execution.xpassed if counted_twice or (red_only_by_them and record.passed) else 0
 

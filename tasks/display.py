@@ -57,6 +57,7 @@ def _(record: TestRecord) -> str:
             e.cell.label,
             e.total,
             e.passed,
+            e.flaky,
             e.red,
             e.skipped,
             f"{e.wall_seconds:.2f} s",
@@ -64,7 +65,7 @@ def _(record: TestRecord) -> str:
         )
         for e in record.executions
     )
-    head = ("framework", "cell", "total", "passed", "red", "skipped", "wall", "coverage")
+    head = ("framework", "cell", "total", "passed", "flaky", "red", "skipped", "wall", "coverage")
     text = table(head, executions)
     if record.failures:
         failed = ((f.cell, f.id, f.status, f.message) for f in record.failures)

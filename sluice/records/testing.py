@@ -39,12 +39,13 @@ class RunAgain(Frozen):
     skipped: int = Field(ge=0)
     xfailed: int = Field(ge=0)
     xpassed: int = Field(ge=0)
+    flaky: int = Field(default=0, ge=0)
     missing: tuple[str, ...] = Field(default=(), description="tests that were asked for and are not green")
 
     @property
     def stands(self) -> int:
         """Tests whose earlier result stands."""
-        return self.passed + self.skipped + self.xfailed + self.xpassed
+        return self.passed + self.flaky + self.skipped + self.xfailed + self.xpassed
 
 
 class Wanted(Frozen):
@@ -103,7 +104,8 @@ class TestExecution(Frozen):
     Counts come from the report's cases; `declared_*` are the report's own counters. `cases` is a CSV artifact with a
     header, one row a case: ordinal, suite, classname, name, file, line, status, duration_seconds, message, detail,
     occurrence (of cases that are called the same), notes (JSON: attempts, properties, attachments, tags, output).
-    `status` is passed, failed, error, skipped, xfailed or xpassed; an empty duration is one that could not be read.
+    `status` is passed, flaky (green only on a retry), failed, error, skipped, xfailed or xpassed; an empty duration is
+    one that could not be read.
     A test id is `classname::name`. `collected` is the number of tests found before they were split into shards, so
     that the totals of all shards of a cell add up to it. `running` names tests that had begun when the runner ended.
     """
@@ -128,6 +130,7 @@ class TestExecution(Frozen):
     skipped: int = Field(ge=0)
     xfailed: int = Field(default=0, ge=0)
     xpassed: int = Field(default=0, ge=0)
+    flaky: int = Field(default=0, ge=0, description="green only on a retry; not among `passed`")
     collected: int | None = None
     collection: ArtifactRef | None = Field(default=None, description="of a shard: ids that it found and ran, as JSON")
     lost_ids: tuple[str, ...] | None = Field(
@@ -219,8 +222,8 @@ class TestRecord(StageRecord):
         parts += [f"{skipped} skipped"] if skipped else []
         parts += [f"{sum(e.asked for e in again)} ran again after run {again[0].run_id[:8]}"] if again else []
         rates = [e.coverage.line_rate for e in self.executions if e.coverage and e.coverage.line_rate is not None]
-        retried = sum(len(e.passed_on_retry) for e in self.executions)
-        parts += [f"{retried} flaky: only passed on a retry"] if retried and not self.red else []
+        flaky = sum(e.flaky for e in self.executions) + sum(e.flaky for e in again)
+        parts += [f"{flaky} flaky: only passed on a retry"] if flaky else []
         parts += [f"coverage {min(rates):.0%}"] if rates else []
         parts += [f"{len(self.executions)} executions"] if len(self.executions) > 1 else []
         return " · ".join(parts)

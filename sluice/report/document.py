@@ -26,6 +26,7 @@ class Execution:
     skipped: int
     seconds: float
     line_rate: float | None
+    flaky: int = 0
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ def _execution(told: Record) -> Execution:
         skipped=told["skipped"],
         seconds=told["wall_seconds"],
         line_rate=coverage["lines_covered"] / valid if valid else None,
+        flaky=told.get("flaky", 0),
     )
 
 

@@ -25,7 +25,8 @@ COLUMNS = (
     "occurrence",
     "notes",
 )
-STATUSES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
+STATUSES = ("passed", "flaky", "failed", "error", "skipped", "xfailed", "xpassed")
+RED = ("failed", "error")
 QUOTES = 8  # around the four texts of a row
 SHOWN_FAILURES = 50
 SHOWN_IDS = 50
@@ -121,13 +122,13 @@ class CaseWriter:
         key = hash((suite, file, classname, name))
         occurrence = self._repeated(key, classname, name) if key in self._seen else 1
         self._seen.add(key)
-        if status == "passed" and self._xpassed and case_id(classname, name) in self._xpassed:
-            status = "xpassed"
+        if status == "passed" and (notes or self._xpassed):
+            status = self._passed(case_id(classname, name), notes)
         tally.counts[status] += 1
         self._total += 1
         if duration is not None:
             tally.case_seconds += duration
-        if status in ("failed", "error"):
+        if status in RED:
             self._keep_failure(key, classname, name, status, message, detail)
         if tally.written < MAX_CASES:
             tally.written += 1
@@ -161,6 +162,12 @@ class CaseWriter:
     def is_red(self, suite: str, file: str, classname: str, name: str) -> bool:
         """Tell whether a case of this name has failed before."""
         return hash((suite, self._file(file), classname, name)) in self._red
+
+    def _passed(self, identity: str, notes: Notes | None) -> str:
+        """Return how a case passed: after a red try, though it was expected to fail, or plainly."""
+        if notes is not None and notes.was_red:
+            return "flaky"
+        return "xpassed" if identity in self._xpassed else "passed"
 
     def _file(self, name: str) -> str:
         """Return a file's name as it is in every run: below the workspace."""

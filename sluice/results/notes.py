@@ -55,6 +55,11 @@ class Notes:
     attachments: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
 
+    @property
+    def was_red(self) -> bool:
+        """Tell whether a try before the last one was red."""
+        return any(each.status in ("failed", "error") for each in self.attempts[:-1])
+
     def output(self, stream: str, text: str) -> None:
         """Add output and the attachments that it names, in the way of Jenkins and GitLab."""
         if not text.strip():

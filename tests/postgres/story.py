@@ -11,9 +11,9 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 Case = tuple[str, float | None]
-GREEN, RED, SKIPPED = "passed", "failed", "skipped"
+GREEN, FLAKY, RED, SKIPPED = "passed", "flaky", "failed", "skipped"
 EXITS = {"passed": 0, "failed": 10, "rolled_back": 15}
-COUNTS = {"passed_tests": GREEN, "failed_tests": RED, "skipped_tests": SKIPPED}
+COUNTS = {"passed_tests": GREEN, "flaky_tests": FLAKY, "failed_tests": RED, "skipped_tests": SKIPPED}
 
 
 def commit_of(name: str) -> str:

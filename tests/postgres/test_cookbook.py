@@ -15,7 +15,7 @@ from psycopg import sql
 from sluice.store.engine import engine_for
 from sluice.store.rollups import roll_up
 from tests.cookbook import questions
-from tests.postgres.story import GREEN, RED, SKIPPED, Case, Story, commit_of
+from tests.postgres.story import FLAKY, GREEN, RED, SKIPPED, Case, Story, commit_of
 from tests.postgres_server import TEMPLATE, PostgresServer
 
 pytestmark = pytest.mark.postgres
@@ -91,7 +91,7 @@ def _red(story: Story) -> None:
         test = story.stage(run, "test", 80, "failed")
         story.check(test, "T02", "not_enough_history", name="TEST_COUNT_DROP")
         if name == "three":
-            story.tests(test, cases(REFUND=(RED, 0.2)), files)
+            story.tests(test, cases(REFUND=(RED, 0.2), EMPTY=(FLAKY, 0.1)), files)
         else:
             story.tests(test, cases(REFUND=(RED, 0.2), TOTAL=(RED, 0.1)), files)
             story.tests(test, cases(REFUND=(RED, 0.2)), cell="py3.12")
@@ -172,7 +172,7 @@ ANSWERS: dict[str, Rows] = {
     "Which tests became slower?": [(REPORT, 2.0, 8.0, 4.0)],
     "Which tests fail most often?": [(REFUND, 3, 4, 0.75), (TOTAL, 1, 4, 0.25)],
     "Which tests fail on one branch only?": [(TOPIC, "topic", 1)],
-    "Which tests are flaky?": [(TOTAL, 1)],
+    "Which tests are flaky?": [(EMPTY, 1), (TOTAL, 1)],
     "Which tests are always skipped?": [(REMOTE, 4)],
     "Which files are covered least?": [("shop/pay.py", 40, 0.6, "1-9"), ("shop/cart.py", 10, 0.8, "1-9")],
     "How many findings serve where, by severity?": [

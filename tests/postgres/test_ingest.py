@@ -92,6 +92,7 @@ def execution(files: ArtifactStore, statuses: list[str] = STATUSES, **fields: An
     counts = {
         "total": len(statuses),
         "passed": statuses.count("passed"),
+        "flaky": statuses.count("flaky"),
         "failed": statuses.count("failed"),
         "skipped": statuses.count("skipped"),
         "xfailed": statuses.count("xfailed"),

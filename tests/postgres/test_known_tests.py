@@ -62,6 +62,7 @@ def execution(store: ArtifactStore, folder: Path, text: str, days: float = 0.0) 
     return factories.execution(
         total=sum(counts.values()),
         passed=counts["passed"],
+        flaky=counts["flaky"],
         failed=counts["failed"],
         errors=counts["error"],
         skipped=counts["skipped"],
@@ -171,8 +172,8 @@ def test_what_a_report_says_beside_the_outcome(engine: Engine, run_report: Any) 
     )
     attempts = rows(engine, "SELECT test_id, attempt, status, message, final_status FROM v_test_attempts ORDER BY 2")
     assert attempts == [
-        ("tests.a::a", 1, "failed", "once", "passed"),
-        ("tests.a::a", 2, "passed", None, "passed"),
+        ("tests.a::a", 1, "failed", "once", "flaky"),
+        ("tests.a::a", 2, "passed", None, "flaky"),
     ]
     found = rows(engine, "SELECT test_id, properties, attachments, stdout FROM v_test_notes ORDER BY test_id")
     assert found == [

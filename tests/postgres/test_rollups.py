@@ -23,17 +23,19 @@ from tests.postgres.test_months import month_of
 pytestmark = pytest.mark.postgres
 TOTALS = """
 SELECT branch, week::text, test_id, sum(cases), sum(passed), sum(red), sum(skipped), sum(timed), sum(seconds),
-       max(slowest)
+       max(slowest), sum(flaky)
 FROM v_test_weeks GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
 DIRECT = """
 SELECT coalesce(r.ref_name, r.requested_ref), date_trunc('week', e.start_time, 'UTC')::date::text, t.test_id, count(*),
        count(*) FILTER (WHERE t.status IN ('passed', 'xfailed')), count(*) FILTER (WHERE t.status = 'failed'),
-       count(*) FILTER (WHERE t.status = 'skipped'), count(duration), coalesce(sum(duration), 0), max(duration)
+       count(*) FILTER (WHERE t.status = 'skipped'), count(duration), coalesce(sum(duration), 0), max(duration),
+       count(*) FILTER (WHERE t.status = 'flaky')
 FROM test_results t JOIN test_executions e ON e.id = t.execution_id JOIN stage_runs s ON s.id = e.stage_run_id
 JOIN pipeline_runs r ON r.id = s.run_id GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
 RED = [*STATUSES[:-1], "failed"]
+FLAKY = [*STATUSES[:-1], "flaky"]
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def a_report(engine: Engine, ingest: Ingest, statuses: list[str], *, branch: str
 
 
 def test_the_view_says_what_the_rows_say_before_and_after(engine: Engine, ingest: Ingest) -> None:
-    for statuses, branch, days in ((STATUSES, "main", 0), (RED, "main", 1), (RED, "topic", 0), (STATUSES, "main", 30)):
+    for statuses, branch, days in ((STATUSES, "main", 0), (RED, "main", 1), (FLAKY, "topic", 0), (FLAKY, "main", 30)):
         a_report(engine, ingest, statuses, branch=branch, days=days)
     direct = rows(engine, DIRECT)
     assert len(direct) > 24
@@ -67,6 +69,8 @@ def test_the_view_says_what_the_rows_say_before_and_after(engine: Engine, ingest
     assert one(engine, "SELECT sum(cases) FROM test_weeks") == 48
     assert rows(engine, TOTALS) == direct
     assert roll_up(engine) == 0
+    assert one(engine, "SELECT sum(flaky) FROM test_weeks") == 2
+    assert one(engine, "SELECT sum(flaky_tests) FROM v_executions") == 2
     a_report(engine, ingest, RED)
     assert rows(engine, TOTALS) == rows(engine, DIRECT) != direct
     assert roll_up(engine) == 1

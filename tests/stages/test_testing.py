@@ -323,7 +323,11 @@ def test_a_test_that_passes_on_retry_is_named(room: Room) -> None:
         frameworks=["pytest"], packages=["pytest-rerunfailures"], args=["--reruns", "2"], coverage={"enabled": False}
     )
     found = only(record)
-    assert (counts(found), found.declared_total) == ({"total": 2, "passed": 2}, 2)
+    assert (counts(found), found.declared_total) == ({"total": 2, "passed": 1, "flaky": 1}, 2)
+    assert {row["name"]: row["status"] for row in room.rows(found.cases)} == {
+        "test_flaky": "flaky",
+        "test_ok": "passed",
+    }
     assert found.passed_on_retry == ("test_a::test_flaky",)
 
 

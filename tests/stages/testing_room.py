@@ -103,7 +103,7 @@ def only(record: TestRecord) -> TestExecution:
 
 def counts(execution: TestExecution) -> dict[str, int]:
     """Return what is not zero of an execution's counts."""
-    names = ("total", "passed", "failed", "errors", "skipped", "xfailed", "xpassed")
+    names = ("total", "passed", "failed", "errors", "skipped", "xfailed", "xpassed", "flaky")
     return {name: getattr(execution, name) for name in names if getattr(execution, name)}
 
 

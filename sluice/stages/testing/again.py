@@ -17,7 +17,7 @@ from sluice.results.problems import MAX_CASES
 
 BY_ID = ("pytest", "unittest")  # frameworks that can be asked for single tests
 MOST_IDS = 1000
-GREEN = ("passed", "xfailed", "xpassed")
+GREEN = ("passed", "flaky", "xfailed", "xpassed")
 RED = ("failed", "error")
 
 
@@ -104,6 +104,7 @@ def _wanted(execution: TestExecution, run_id: str, artifacts: ArtifactStore) -> 
         run_id=run_id,
         asked=len(ids),
         passed=execution.passed + (before.passed if before else 0),
+        flaky=execution.flaky + (before.flaky if before else 0),
         skipped=before.skipped if before else execution.skipped,
         xfailed=execution.xfailed + (before.xfailed if before else 0),
         xpassed=execution.xpassed + (before.xpassed if before else 0),

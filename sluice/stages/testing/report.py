@@ -155,12 +155,8 @@ def _fields(told: dict[str, Any], runner: Runner, trace: Trace, began: datetime)
     reruns = trace.reruns or told["flaky_ids"]
     return {
         "total": total,
-        "passed": counts["passed"],
-        "failed": counts["failed"],
         "errors": counts["error"],
-        "skipped": counts["skipped"],
-        "xfailed": counts["xfailed"],
-        "xpassed": counts["xpassed"],
+        **{name: counts[name] for name in ("passed", "flaky", "failed", "skipped", "xfailed", "xpassed")},
         "declared_total": _declared(drift, "tests", total),
         "declared_failed": _declared(drift, "failure", counts["failed"]),
         "declared_errors": _declared(drift, "error", counts["error"]),

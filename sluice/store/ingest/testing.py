@@ -111,6 +111,7 @@ def _counts(execution: TestExecution) -> dict[str, Any]:
         "skipped_tests": execution.skipped,
         "xfailed_tests": execution.xfailed,
         "xpassed_tests": execution.xpassed,
+        "flaky_tests": execution.flaky,
         "collected_tests": execution.collected,
         **{name: getattr(execution.coverage, name, None) for name in covered},
         **{f"{name}_sha256": ref.sha256 if ref else None for name, ref in files.items()},

@@ -21,8 +21,10 @@ from sluice.store.tables.base import (
 )
 
 EXECUTION_STATUSES = ("passed", "failed", "empty", "broken", "timed_out", "killed")
-CASE_STATUSES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
-SUM_OF_STATUSES = "passed_tests + failed_tests + error_tests + skipped_tests + xfailed_tests + xpassed_tests"
+CASE_STATUSES = ("passed", "flaky", "failed", "error", "skipped", "xfailed", "xpassed")
+SUM_OF_STATUSES = (
+    "passed_tests + flaky_tests + failed_tests + error_tests + skipped_tests + xfailed_tests + xpassed_tests"
+)
 
 
 class TestExecution(Base):
@@ -36,7 +38,7 @@ class TestExecution(Base):
         in_order("start_time", "end_time"),
         *sane("execution_time", "case_seconds", "cpu_seconds"),
         *count("total_tests", "passed_tests", "failed_tests", "error_tests", "skipped_tests", "xfailed_tests"),
-        *count("xpassed_tests", "collected_tests", "peak_memory_bytes"),
+        *count("xpassed_tests", "flaky_tests", "collected_tests", "peak_memory_bytes"),
         *count("lines_covered", "branches_covered"),
         CheckConstraint(f"{SUM_OF_STATUSES} = total_tests", name="counts_add_up"),
         CheckConstraint("lines_covered <= lines_valid", name="lines_valid"),
@@ -79,6 +81,7 @@ class TestExecution(Base):
     skipped_tests: Mapped[int] = column("Cases that were skipped.", server_default="0")
     xfailed_tests: Mapped[int] = column("Cases that failed as expected.", server_default="0")
     xpassed_tests: Mapped[int] = column("Cases that passed and were expected to fail.", server_default="0")
+    flaky_tests: Mapped[int] = column("Cases that only passed when they were run again.", server_default="0")
     collected_tests: Mapped[int | None] = column("Cases that the framework said it collected.")
     lines_valid: Mapped[int | None] = column("Lines that could be covered; empty without coverage.")
     lines_covered: Mapped[int | None] = column("Lines that were covered.")
@@ -103,6 +106,7 @@ class TestResult(Base):
         CheckConstraint("jsonb_typeof(notes) = 'object'", name="notes"),
         Index("ix_test_results_test_id", "test_id", "start_time"),
         Index("ix_test_results_red", "start_time", postgresql_where=text("status IN ('failed', 'error')")),
+        Index("ix_test_results_flaky", "start_time", postgresql_where=text("status = 'flaky'")),
         {"comment": "Cases of test executions, by month.", "postgresql_partition_by": "RANGE (start_time)"},
     )
 
@@ -113,7 +117,9 @@ class TestResult(Base):
     suite: Mapped[str] = column("Suite in the report.", server_default="")
     file: Mapped[str | None] = column("File that the report names.")
     line: Mapped[int | None] = column("Line that the report names.")
-    status: Mapped[str] = column("passed, failed, error, skipped, xfailed or xpassed.")
+    status: Mapped[str] = column(
+        "passed, flaky (only when it was run again), failed, error, skipped, xfailed or xpassed."
+    )
     duration: Mapped[float | None] = column("Seconds; empty when the report's value was no duration.")
     message: Mapped[str] = column("Why it is not green, in short.", server_default="")
     detail: Mapped[str] = column("Traceback or output.", server_default="")

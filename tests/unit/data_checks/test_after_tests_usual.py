@@ -258,9 +258,14 @@ def test_t13_believes_noise_and_what_the_newest_run_had(covered: int, fields: di
 
 
 def test_t15_green_only_on_a_retry_is_shown_as_flaky() -> None:
-    record = run_of(execution(passed_on_retry=("tests.test_app::test_3",)))
+    record = run_of(execution(passed=9, flaky=1, passed_on_retry=("tests.test_app::test_3",)))
     report = check(record)
     assert report.accepted
     (warning,) = report.warnings
     assert (warning.code, warning.observed) == ("T15", "pytest [py3.11]: 1 flaky, tests.test_app::test_3")
-    assert "1 flaky: only passed on a retry" in record.headline()
+    assert record.headline().startswith("10 passed · 1 skipped · 1 flaky: only passed on a retry")
+
+
+def test_t15_is_shown_beside_a_red_test_too() -> None:
+    report = check(run_of(red_execution(passed=6, flaky=1, passed_on_retry=("tests.test_app::test_3",))))
+    assert [each.code for each in report.warnings] == ["T15"]
