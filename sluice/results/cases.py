@@ -114,10 +114,9 @@ class CaseWriter:
     ) -> None:
         """Write one case. The row's text is cut to what a table can hold."""
         tally = self.tally
-        if self._left_out:
-            notes = self._with_tries(case_id(classname, name), status, duration, notes)
-            if notes is LEFT_OUT:
-                return
+        ident = case_id(classname, name) if self._left_out else ""
+        if ident and (notes := self._with_tries(ident, status, duration, notes)) is LEFT_OUT:
+            return
         file = self._file(file) if file else ""
         key = hash((suite, file, classname, name))
         occurrence = self._repeated(key, classname, name) if key in self._seen else 1
@@ -126,38 +125,20 @@ class CaseWriter:
             status = self._passed(case_id(classname, name), notes)
         tally.counts[status] += 1
         self._total += 1
-        if duration is not None:
-            tally.case_seconds += duration
+        tally.case_seconds += duration or 0.0
         if status in RED:
             self._keep_failure(key, classname, name, status, message, detail)
         if tally.written < MAX_CASES:
             tally.written += 1
             if len(name) > NAME_LIMIT or len(classname) > NAME_LIMIT:
                 classname, name = short(classname), short(name)
-            seconds = "" if duration is None else f"{duration:.9g}"
-            told = self._notes_text(notes) if notes else ""
-            head = (self._total, suite, classname, name, file, line, status, seconds)
-            if message or detail or told or line or not self._write_plain(*head, occurrence):
+            seconds, told = "" if duration is None else f"{duration:.9g}", self._notes_text(notes) if notes else ""
+            texts = f'"{suite}","{classname}","{name}","{file}"'
+            if message or detail or told or line or texts.count('"') != QUOTES:
+                head = (self._total, suite, classname, name, file, line, status, seconds)
                 self._write((*head, message, detail, occurrence, told))
-
-    def _write_plain(
-        self,
-        total: int,
-        suite: str,
-        classname: str,
-        name: str,
-        file: str,
-        _line: str,
-        status: str,
-        seconds: str,
-        no: int,
-    ) -> bool:
-        """Write what most rows are, unless its texts need more: the csv writer takes as long as the rest of a case."""
-        texts = f'"{suite}","{classname}","{name}","{file}"'
-        if texts.count('"') != QUOTES:
-            return False
-        self._write_text(f"{total},{texts},,{status},{seconds},,,{no},\n")
-        return True
+            else:  # most rows: the csv writer takes as long as the rest of a case
+                self._write_text(f"{self._total},{texts},,{status},{seconds},,,{occurrence},\n")
 
     def is_red(self, suite: str, file: str, classname: str, name: str) -> bool:
         """Tell whether a case of this name has failed before."""

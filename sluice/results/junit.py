@@ -51,6 +51,7 @@ class JUnitHandler:
         self._merge = merge_repeats
         self._root = f"{root.rstrip('/')}/" if root else ""
         self._levels: list[Level] = []
+        self._direct: dict[str, int] | None = None  # the innermost level's count of what stands directly in it
         self._names: list[str] = []
         self._suite = ""
         self._case: dict[str, str] | None = None
@@ -58,12 +59,13 @@ class JUnitHandler:
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """Take the beginning of an element."""
-        if tag == "testcase" and self._levels:
+        direct = self._direct
+        if tag == "testcase" and direct is not None:
             self._case = attributes
-            self._levels[-1].direct["tests"] += 1
-        elif self._case is not None:
+            direct["tests"] += 1
+        elif self._case is not None and direct is not None:
             if self._inner is None:
-                self._inner = OpenCase(self._levels[-1].direct)
+                self._inner = OpenCase(direct)
             self._inner.start(tag, attributes)
         elif tag in ("testsuite", "testsuites"):
             self._start_suite(tag, attributes)
@@ -74,8 +76,9 @@ class JUnitHandler:
 
     def end(self, tag: str) -> None:
         """Take the end of an element."""
-        if tag == "testcase" and self._case is not None:
-            self._end_case(self._case)
+        case = self._case
+        if case is not None and tag == "testcase":
+            self._end_case(case)
             self._case = self._inner = None
         elif self._inner is not None:
             self._inner.end(tag)
@@ -91,6 +94,7 @@ class JUnitHandler:
         if not self._levels and "xmlns" in attributes:
             raise ReportError("REPORT_FORMAT", f"root <{tag}> is in the namespace {shown(attributes['xmlns'])}")
         self._levels.append(Level.declared_by(attributes))
+        self._direct = self._levels[-1].direct
         # unittest-xml-reporting writes the time into the name, which would be another suite in each run.
         name = _STAMP.sub("", attributes.get("name", "")) if tag == "testsuite" else ""
         self._names.append(name.replace(self._root, "") if self._root else name)
@@ -101,6 +105,7 @@ class JUnitHandler:
         self._names.pop()
         self._suite = short(" > ".join(filter(None, self._names)))
         level = self._levels.pop()
+        self._direct = self._levels[-1].direct if self._levels else None
         (self._levels[-1] if self._levels else self.document.level).take(level)
 
     def _end_case(self, case: dict[str, str]) -> None:

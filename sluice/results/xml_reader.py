@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import pyexpat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -51,7 +52,6 @@ class XmlReader:
         self._handler = handler
         self._noun = noun
         self._repair = repair
-        self._depth = 0
         self._check_values = False
         self._root = ""
 
@@ -95,25 +95,31 @@ class XmlReader:
         parser.UnparsedEntityDeclHandler = _refuse_entity
         parser.ExternalEntityRefHandler = _refuse_external
         parser.SkippedEntityHandler = _refuse_skipped
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
+        parser.StartElementHandler, parser.EndElementHandler = self._elements()
         parser.CharacterDataHandler = self._handler.text
         return parser
 
-    def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise ReportError("XML_LIMIT", f"depth > {MAX_DEPTH}")
-        if len(attributes) > MAX_ATTRIBUTES:
-            raise ReportError("XML_LIMIT", f"attributes > {MAX_ATTRIBUTES} on one element ({len(attributes)})")
-        if self._check_values and any(len(value) > MAX_VALUE for value in attributes.values()):
-            raise ReportError("XML_LIMIT", "value > 1 MiB in one attribute")
-        self._root = self._root or tag
-        self._handler.start(tag, attributes)
+    def _elements(self) -> tuple[Callable[[str, dict[str, str]], None], Callable[[str], None]]:
+        """Return what expat calls at the begin and the end of an element: closures, as they are called most."""
+        depth, start_of, end_of = 0, self._handler.start, self._handler.end
 
-    def _end(self, tag: str) -> None:
-        self._depth -= 1
-        self._handler.end(tag)
+        def start(tag: str, attributes: dict[str, str]) -> None:
+            nonlocal depth
+            depth += 1
+            if depth == 1:
+                self._root = tag
+            elif depth > MAX_DEPTH:
+                raise ReportError("XML_LIMIT", f"depth > {MAX_DEPTH}")
+            if self._check_values or len(attributes) > MAX_ATTRIBUTES:
+                _limit(attributes)
+            start_of(tag, attributes)
+
+        def end(tag: str) -> None:
+            nonlocal depth
+            depth -= 1
+            end_of(tag)
+
+        return start, end
 
     def _parse(self, file: Source) -> None:
         parser = self._parser()
@@ -152,6 +158,13 @@ class XmlReader:
         if error.code == _UNDEFINED_ENTITY:
             return ReportError("XML_ENTITY_REFUSED", f"{reason}, {where}")
         return ReportError("XML_NOT_WELL_FORMED", f"{reason}, {where}")
+
+
+def _limit(attributes: dict[str, str]) -> None:
+    if len(attributes) > MAX_ATTRIBUTES:
+        raise ReportError("XML_LIMIT", f"attributes > {MAX_ATTRIBUTES} on one element ({len(attributes)})")
+    if any(len(value) > MAX_VALUE for value in attributes.values()):
+        raise ReportError("XML_LIMIT", "value > 1 MiB in one attribute")
 
 
 def _refuse_entity(name: str, *_details: object) -> None:
