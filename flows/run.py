@@ -38,7 +38,7 @@ from sluice.store.leases import Heartbeat
 from sluice.store.runs import RunStore, RunTakenError
 from sluice.tally import TALLY
 from tasks.aside import aside, settle
-from tasks.boundary import Attempt, boundary
+from tasks.boundary import Attempt, judge
 from tasks.verdict import outcome
 
 R = TypeVar("R", bound=StageRecord)
@@ -191,8 +191,7 @@ class Run:
         told = {name: fact(record) if callable(fact) else fact for name, fact in facts.items()}
         held_against = BoundaryFacts(run_id=self.id, now=now(), history=self.history(), **told)
         self.logs.flush(stage.name)  # the boundary ends the stage's row
-        judge: Any = boundary  # as above
-        outcome(judge(record, self.context(stage), attempt, held_against, cells, return_state=True))
+        judge(record, self.context(stage), attempt, held_against, cells)
 
 
 @contextmanager

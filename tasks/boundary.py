@@ -10,6 +10,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
+from prefect.utilities.annotations import opaque, quote
 
 from data_checks import contracts
 from data_checks.facts import BoundaryFacts
@@ -22,7 +23,7 @@ from sluice.settings import Home
 from sluice.store.ingest import Ingest
 from tasks.aside import aside
 from tasks.display import describe, describe_checks
-from tasks.verdict import verdict
+from tasks.verdict import outcome, verdict
 
 
 class Attempt(Frozen):
@@ -91,3 +92,20 @@ def boundary(
 ) -> State[Any] | None:
     """Hold a stage's record against its contract before the next stage sees it."""
     return verdict(lambda: pass_boundary(record, context, attempt, facts, cells))
+
+
+def judge(
+    record: StageRecord,
+    context: StageContext,
+    attempt: Attempt,
+    facts: BoundaryFacts,
+    cells: Sequence[StageRecord] = (),
+) -> None:
+    """Run :func:`boundary` as a task; raise the error that ended it.
+
+    Prefect would look at every node of what it is given, in search of results of other tasks. Opaque: it sees whose
+    result that is, and does not look inside. Quoted: there are none in it.
+    """
+    task_: Any = boundary  # Prefect's overloads see a coroutine in a task that may return a state
+    words = (quote(context), quote(attempt), quote(facts), tuple(map(opaque, cells)))
+    outcome(task_(opaque(record), *words, return_state=True))
