@@ -37,6 +37,8 @@ class Watch:
         self._flow_run_id = flow_run_id
         self._asked = self._seen = time.monotonic()
         self._dead_since: float | None = None
+        self._mark: str | None = None
+        self._known: RunView | None = None
 
     def __call__(self) -> RunView | None:
         """Return the run as it stands; None while Postgres is away for a moment.
@@ -54,13 +56,15 @@ class Watch:
 
     def _view(self) -> RunView | None:
         try:
-            view = self._reader.run_view(self._run_id)
+            mark = self._reader.mark(self._run_id)
+            if mark != self._mark:  # taken before the view, which may thus be newer, and is read once more then
+                self._known, self._mark = self._reader.run_view(self._run_id), mark
         except TransientError:
             if time.monotonic() - self._seen > AWAY_SECONDS:
                 raise
             return None
         self._seen = time.monotonic()
-        return view
+        return self._known
 
     def cancel(self, by: str) -> None:
         """Ask for the run's end: Prefect stops its process, which cleans up after itself."""

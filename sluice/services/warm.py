@@ -160,8 +160,11 @@ class Warm:
                 self._bury(child, os.waitstatus_to_exitcode(status))
 
     def _bury(self, child: Child, code_: int) -> None:
+        if child.interactive:
+            child.tell({"exit": code_})  # a person waits; a run has ended only when nothing of it is left
         end_leftovers(spare={*self.children, self.reconciler or 0})
-        child.tell({"exit": code_})
+        if not child.interactive:
+            child.tell({"exit": code_})
         self._hang_up(child)
 
     def _hang_up(self, child: Child) -> None:

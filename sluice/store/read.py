@@ -43,6 +43,12 @@ SELECT v.stage_run_id::text AS id, v.stage, v.state, v.headline, v.reason, v.sec
 FROM v_stages v JOIN stage_runs s ON s.id = v.stage_run_id LEFT JOIN quarantine q ON q.stage_run_id = s.id
 WHERE v.run_id = :run ORDER BY v.ordinal
 """
+# Changes with every change of a row of the run: `xmin` is the transaction that wrote it.
+MARK = """
+SELECT concat(r.state, r.xmin, (SELECT string_agg(concat(s.id, s.xmin), ',' ORDER BY s.id)
+                                FROM stage_runs s WHERE s.run_id = r.id))
+FROM pipeline_runs r WHERE r.id = :run
+"""
 CHECKS = """
 SELECT s.id::text AS id, q.code, q.name, q.severity, q.status, q.expected, q.observed, q.message, q.next_step,
        CASE WHEN w.code IS NULL THEN ''
@@ -98,6 +104,12 @@ class Reader:
             if row is None:
                 return None
             return RunView(**_run(row), stages=tuple(_stages(connection, run_id)))
+
+    def mark(self, run_id: str) -> str | None:
+        """Return what differs whenever :meth:`run_view` may; for who asks often. None when there is no such run."""
+        with reading(self.engine) as connection:
+            found: str | None = connection.scalar(text(MARK), {"run": run_id})
+        return found
 
     def runs(self, project: str | None = None, limit: int = 20, branch: str | None = None) -> tuple[RunLine, ...]:
         """Return the newest runs, newest first; of one project, of one branch or tag when they are given."""

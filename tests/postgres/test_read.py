@@ -79,6 +79,27 @@ def test_a_run_with_its_stages_checks_red_tests_and_files(
     assert reader.run_view(str(uuid4())) is None
 
 
+def test_the_mark_of_a_run_changes_with_everything_that_its_view_shows(
+    engine: Engine, ingest: Ingest, reader: Reader
+) -> None:
+    store, run_id = RunStore(engine), a_run(engine)
+    seen = [reader.mark(run_id)]
+    store.set_commit(run_id, commit=factories.COMMIT, ref_kind="branch", ref_name="main")
+    seen.append(reader.mark(run_id))
+    store.set_plan(run_id, {}, {}, [StageName.BUILD])
+    seen.append(reader.mark(run_id))
+    source = factories.checkout(run_id=run_id)
+    stage = stage_of(engine, source)
+    seen.append(reader.mark(run_id))
+    assert reader.mark(run_id) == seen[-1]
+    ingest.accept(stage, source, accepted(StageName.CHECKOUT))
+    seen.append(reader.mark(run_id))
+    store.finish_run(run_id, RunState.PASSED, "", 0)
+    seen.append(reader.mark(run_id))
+    assert len(set(seen)) == len(seen)
+    assert reader.mark(str(uuid4())) is None
+
+
 def test_a_rejected_stage_shows_why(engine: Engine, ingest: Ingest, files: ArtifactStore, reader: Reader) -> None:
     run_id = a_run(engine)
     record = record_of(run_id, execution(files))
