@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from unittest.mock import patch
 
 import psycopg
 import pytest
@@ -102,6 +103,27 @@ def test_a_connection_that_was_cut_is_replaced(engine: Engine, no_waiting: None)
         RunStore(engine).renew_lease(run_id)
         first.invalidate()
     assert one(engine, "SELECT count(*) FROM pipeline_runs") == 1
+
+
+def test_a_connection_that_was_cut_while_it_lay_idle_is_never_handed_out(engine: Engine) -> None:
+    """Nobody who reads for a person tries again: the pool itself has to see it."""
+    with engine.connect() as connection:
+        pid = connection.scalar(text("SELECT pg_backend_pid()"))
+    with psycopg.connect(engine.url.render_as_string(hide_password=False).replace("+psycopg", "")) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+    assert one(engine, "SELECT pg_backend_pid()") != pid
+
+
+def test_a_connection_that_lives_is_used_again_and_not_asked_first(engine: Engine) -> None:
+    asked: list[str] = []
+    with engine.connect() as connection:
+        pid = connection.scalar(text("SELECT pg_backend_pid()"))
+    with patch.object(engine.dialect, "do_ping", lambda *_: asked.append("ping")):
+        assert one(engine, "SELECT pg_backend_pid()") == pid
+        assert not asked
+        with patch("sluice.store.engine.ASK_AFTER_SECONDS", -1.0):
+            assert one(engine, "SELECT pg_backend_pid()") == pid
+    assert asked == ["ping"]
 
 
 def test_postgres_killed_under_a_writer_comes_back_and_nothing_is_lost() -> None:
