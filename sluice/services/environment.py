@@ -25,7 +25,8 @@ DROPPED |= {"MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "VIRTUAL_ENV_PROMPT", "PS1",
 SYSTEM = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 OF_THE_WORKER = {
-    "PREFECT_WORKER_QUERY_SECONDS": "0.5",
+    # A poll costs the server as much as three other answers; for a run that is asked for here the worker is woken.
+    "PREFECT_WORKER_QUERY_SECONDS": "2.0",
     "PREFECT_WORKER_ENABLE_CANCELLATION": "True",
     "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
 }
