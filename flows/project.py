@@ -91,6 +91,7 @@ class Project:
     changed: tuple[ChangedFile, ...] = ()
     tags: tuple[str, ...] = ()
     origin: str = ""
+    author: str = ""
 
     @property
     def environment(self) -> str | None:
@@ -211,7 +212,9 @@ def read_project(run: Run, request: PipelineRequest, accepted: CheckoutRecord) -
     run.store.set_plan(run.id, chosen.model_dump(mode="json"), config.model_dump(mode="json"), chosen.stages)
     ref = accepted.ref_kind, accepted.ref_name
     tags = moving_tags(*ref, source.commit, accepted.default_branch, pull_request=request.pull_request)
-    return Project(config, chosen, source, *ref, accepted.changed_files, tags, without_credentials(request.repository))
+    author = f"{accepted.author_name} <{accepted.author_email}>"
+    repository = without_credentials(request.repository)
+    return Project(config, chosen, source, *ref, accepted.changed_files, tags, repository, author)
 
 
 def _pinned(run: Run) -> tuple[Config, Plan] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flows.approval import approve
 from flows.project import Project
 from flows.run import Run
 from flows.stage import DEPLOY, ROLLBACK, SMOKE
@@ -23,6 +24,7 @@ def release_to(
     The environment is held from the first step to the last: however this ends, exactly one release serves.
     """
     order = project.deploy_request(built, scanned, allow_downgrade=allow_downgrade)
+    approve(run, order, project.author)
     purpose = f"deploy {order.release.digest[:19]}"
     with hold(open_world(), run.project, order.environment, run.id, run.log, purpose):
         deployed: DeployRecord = run.through(DEPLOY, order, replicas=order.declaration.replicas)
@@ -34,7 +36,10 @@ def release_to(
             raise go_back(run, order, deployed, bad) from bad
         if deployed.candidate_address is None:
             return  # it serves already, and was accepted as that
-        serving = outcome(take_over(deployed, run.context(DEPLOY), return_state=True))
+        try:
+            serving = outcome(take_over(deployed, run.context(DEPLOY), return_state=True))
+        except SmokeFailedError as broken:
+            raise go_back(run, order, deployed, broken) from broken
         run.amend(DEPLOY, serving, replicas=order.declaration.replicas)
 
 

@@ -52,12 +52,16 @@ if BEHAVIOUR == "exits":
 if BEHAVIOUR == "hog":
     hog = bytearray(600 << 20)
 
+answered = 0
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 65536
 
     def do_GET(self):
+        global answered
         status, body = 200, NAME
+        answered += self.path == "/"
         if self.path == "/healthz":
             status = 503 if BEHAVIOUR == "unhealthy" else 200
         elif self.path == "/env":
@@ -68,7 +72,11 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(2)
             self.close_connection = True
             return
-        elif BEHAVIOUR == "broken":
+        elif BEHAVIOUR == "dies later" and answered > 40:
+            os._exit(1)
+        elif BEHAVIOUR == "slows down" and answered > 40:
+            time.sleep(0.6)
+        elif BEHAVIOUR == "broken" or (BEHAVIOUR == "breaks later" and answered > 40):
             status, body = 500, "Internal Server Error"
         data = body.encode()
         self.send_response(status)

@@ -32,6 +32,7 @@ GROUPS = {  # module → its commands: only the one that is asked for is importe
     "clean": ("clean",),
     "settling": ("settle", "fence"),
     "drift": ("drift",),
+    "approval": ("approve", "reject"),
     "demo": ("demo",),
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from sluice.config.explain import dotted
@@ -23,6 +24,7 @@ def cross_check(data: dict[str, Any], places: Places) -> list[Problem]:
         _service,
         _own_command,
         _engines,
+        _freezes,
         _command,
         _shards,
         _skip,
@@ -121,6 +123,19 @@ def _engines(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
             yield path, f"{dotted(path)}: tcp:// needs `tls` with ca, cert and key, else anybody is root there"
         elif docker.get("tls") and not by_tcp:
             yield path[:-1], f"{dotted(path[:-1])}.tls: only an engine at tcp:// takes certificates; remove it"
+
+
+def _freezes(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    for name, environment in _environments(data):
+        for index, freeze in enumerate(entries(environment.get("freeze"))):
+            try:
+                begins, ends = (datetime.fromisoformat(str(freeze[key])) for key in ("from", "to"))
+                wrong = ends <= begins
+            except (KeyError, TypeError, ValueError):
+                continue  # told where the field is read
+            if wrong:
+                path: Path = ("environments", name, "freeze", index)
+                yield path, f"{dotted(path)}: it ends before it begins"
 
 
 def _command(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from sluice.config.declared import Declared
 from sluice.config.docker import DockerConfig
+from sluice.config.freeze import Freeze
 from sluice.config.image import ImageConfig
 from sluice.config.matrix import Matrix
 from sluice.config.scan import FindingWaiver, SarifTool, ScanConfig, SeverityGate
@@ -29,6 +30,7 @@ from sluice.config.texts import (
     ServiceVariable,
 )
 from sluice.config.units import Duration, Size
+from sluice.config.watch import WatchConfig
 
 __all__ = [
     "BuildConfig",
@@ -38,6 +40,7 @@ __all__ = [
     "DockerConfig",
     "Environment",
     "FindingWaiver",
+    "Freeze",
     "HttpCheck",
     "ImageConfig",
     "LoadConfig",
@@ -51,6 +54,7 @@ __all__ = [
     "TestConfig",
     "VersionCheck",
     "Waiver",
+    "WatchConfig",
 ]
 
 
@@ -115,6 +119,15 @@ class Environment(Declared):
     promote_from: Name | None = Field(
         default=None, description="Refuse releases that have not passed their smoke test in this environment."
     )
+    approvers: tuple[str, ...] = Field(
+        default=(),
+        description="Users one of whom approves each deploy, never the commit's author; none is asked if empty.",
+    )
+    approve_within: Duration = Field(default=86400.0, description="Unapproved for so long, a deploy is refused.")
+    watch: WatchConfig | None = Field(
+        default=None, description="Judge a release for a while after it took over; not at all when left out."
+    )
+    freeze: tuple[Freeze, ...] = Field(default=(), description="Times in which nothing is deployed.")
     smoke: SmokeConfig | None = Field(default=None, description="Instead of the project's smoke section.")
 
 

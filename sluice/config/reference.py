@@ -17,6 +17,7 @@ from sluice.config.model import (
     CoverageConfig,
     Environment,
     FindingWaiver,
+    Freeze,
     HttpCheck,
     ImageConfig,
     LoadConfig,
@@ -29,6 +30,7 @@ from sluice.config.model import (
     TestConfig,
     VersionCheck,
     Waiver,
+    WatchConfig,
 )
 from sluice.config.schema import schema
 
@@ -51,6 +53,8 @@ SECTIONS: tuple[tuple[str, type[Declared]], ...] = (
     ("`smoke.version`", VersionCheck),
     ("`smoke.load`", LoadConfig),
     ("`environments.<name>`", Environment),
+    ("`environments.<name>.watch`", WatchConfig),
+    ("`environments.<name>.freeze[]`", Freeze),
     ("`environments.<name>.docker`", DockerConfig),
     ("`environments.<name>.docker.tls`", EngineTls),
     ("`environments.<name>.docker.login`, and `build.image.login`", RegistryLogin),

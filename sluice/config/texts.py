@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import Annotated
 
@@ -53,6 +53,17 @@ def calendar_day(value: str) -> str:
         date.fromisoformat(value)
     except ValueError as error:
         raise ValueError(f"a day of the calendar written YYYY-MM-DD ({error})") from error
+    return value
+
+
+def moment(value: str) -> str:
+    """Return `value` when it is a time with its zone; ValueError otherwise."""
+    try:
+        zoned = datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        zoned = False
+    if not zoned:
+        raise ValueError("a time with its zone, e.g. 2026-12-24T18:00:00+01:00")
     return value
 
 
@@ -110,6 +121,9 @@ SecretReference = Annotated[str, AfterValidator(secret_reference)]
 
 JsonPath = Annotated[str, AfterValidator(json_path)]
 """JSONPath that begins with `$`."""
+
+Moment = Annotated[str, AfterValidator(moment)]
+"""Time as text, with its zone."""
 
 Day = Annotated[str, AfterValidator(calendar_day)]
 """Day as text, YYYY-MM-DD."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sluice import masks
-from sluice.errors import DeployFailedError
+from sluice.errors import DeployFailedError, DeployRefusedError
 from sluice.records.deploy import Condition, DeployRecord, DeployRequest, Replica, Step
 from sluice.stages.deploy_conditions import preflight, started_as_asked
 from sluice.stages.deploy_leaks import Place, no_leak
@@ -37,7 +37,7 @@ def deploy(request: DeployRequest, place: Workplace, world: DeployWorld) -> Depl
     """
     started = now()
     service = required_service(request.service, request.declaration.target)
-    refuse_by_rule(request)
+    _refuse_by_rule(request, place, world)
     secrets = secrets_of(request.declaration, request.environment)
     for name in masks.too_short(secrets):
         place.log(f"the value of {name} is too short to be hidden in logs (fewer than {masks.SHORTEST} characters)")
@@ -54,6 +54,16 @@ def deploy(request: DeployRequest, place: Workplace, world: DeployWorld) -> Depl
             return _refused(mine, kept, serving, conditions, started)
         record = _deployed(mine, kept, serving, secrets, started)
         return _with_conditions(record, conditions, mine, kept, secrets, place)
+
+
+def _refuse_by_rule(request: DeployRequest, place: Workplace, world: DeployWorld) -> None:
+    run_id = place.context.run_id
+    try:
+        refuse_by_rule(request)
+    except DeployRefusedError as error:
+        who, project = f"run {run_id}", place.context.project
+        world.journal.refused(run_id, project, request.environment, who, error.code, error.message)
+        raise
 
 
 def _deployed(
@@ -119,6 +129,7 @@ def finish(record: DeployRecord, place: Workplace, world: DeployWorld) -> Deploy
     """Let the candidate of `record` take over, once its smoke test was accepted; return what serves now.
 
     Raises:
+        WatchFailedError: it broke while it was watched; the old replicas serve.
         DeployFailedError: the candidate is gone, is not the release, or does not answer; the old replicas serve.
     """
     if record.candidate_address is None:
@@ -137,7 +148,7 @@ def finish(record: DeployRecord, place: Workplace, world: DeployWorld) -> Deploy
             )
         steps = mine.steps(record.deployment_id, first=len(record.steps) + 1)
         try:
-            seen = take_over(mine.site, steps, new)
+            seen = take_over(mine.site, steps, new, new.declaration.watch)
             running = mine.site.running_digests(seen, mine.site.route, new.service.health)
         except BaseException as error:
             if not mine.took_over(record.deployment_id):

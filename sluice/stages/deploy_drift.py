@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sluice.records.build import Release
 from sluice.records.common import Frozen
+from sluice.records.deploy import Replica
 from sluice.stages.deploy_site import Log, Site
 from sluice.stages.deploy_world import DeployWorld
 from sluice.targets.base import ReplicaSet
@@ -53,10 +54,15 @@ def differences(site: Site, serving: ReplicaSet | None, recorded: Release | None
 
 
 def unwell(site: Site, serving: ReplicaSet) -> tuple[str, ...]:
-    """Return which replicas do not run the release, or are not healthy."""
-    wanted = serving.release.digest
-    return tuple(
-        f"{each.name} " + ("is not healthy" if not each.healthy else f"runs {each.release_digest[:19] or 'nothing'}")
-        for each in site.target.observe(serving)
-        if not each.healthy or each.release_digest != wanted
-    )
+    """Return which replicas do not run the release, are not healthy, or were started again."""
+    told = ((each.name, _unwell(each, serving)) for each in site.target.observe(serving))
+    return tuple(f"{name} {what}" for name, what in told if what)
+
+
+def _unwell(replica: Replica, serving: ReplicaSet) -> str:
+    if replica.restarts:
+        return f"was started again, {replica.restarts} times in five minutes"
+    if not replica.healthy:
+        return "is not healthy"
+    same = replica.release_digest == serving.release.digest
+    return "" if same else f"runs {replica.release_digest[:19] or 'nothing'}"

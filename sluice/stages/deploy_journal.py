@@ -55,6 +55,9 @@ class DeployJournal(Protocol):
     ) -> str:
         """Open a deployment and return its id."""
 
+    def refused(self, run_id: str, project: str, environment: str, who: str, code: str, reason: str) -> None:
+        """Write into the audit trail that a rule refused a deploy."""
+
     def step(self, lease: Lease, deployment_id: str, step: Step) -> None:
         """Write a step: `started` before it is done, then `done` or `failed`."""
 

@@ -6,11 +6,13 @@ import time
 from collections.abc import Mapping
 
 from sluice.command import mask
+from sluice.config.watch import WatchConfig
 from sluice.errors import DeployFailedError
 from sluice.records.deploy import Replica
 from sluice.stages.deploy_site import Kept, Site
 from sluice.stages.deploy_steps import Steps
 from sluice.stages.deploy_turn import Turn
+from sluice.stages.deploy_watch import watch
 from sluice.store.leases import LeaseLostError
 from sluice.targets.base import Launch, PortTakenError, ReplicaFailedError, ReplicaSet
 from sluice.targets.replica import answers
@@ -75,10 +77,14 @@ def _healthy(site: Site, replicas: ReplicaSet, secrets: Mapping[str, str]) -> tu
         raise
 
 
-def take_over(site: Site, steps: Steps, new: ReplicaSet) -> tuple[Replica, ...]:
+def take_over(site: Site, steps: Steps, new: ReplicaSet, watched: WatchConfig | None = None) -> tuple[Replica, ...]:
     """Send the users' requests to `new`, look that they get there, let the old replicas finish, remove them.
 
-    When the look fails, the old replicas serve again at once.
+    With `watched` the old replicas stand by for that time. When a look fails, they serve again at once.
+
+    Raises:
+        WatchFailedError: `new` broke while it was watched.
+        DeployFailedError: `new` is not what answers.
     """
     old, switched = site.serving(), False
     try:
@@ -89,6 +95,9 @@ def take_over(site: Site, steps: Steps, new: ReplicaSet) -> tuple[Replica, ...]:
         with steps.step("confirm") as note:
             seen = confirm(site, new)
             note.detail = f"{len(seen)} replicas of {new.release.digest[:19]} answer at {site.address}"
+        if watched is not None:
+            with steps.step("watch") as note:
+                note.detail = watch(site, new, watched)
     except BaseException as error:
         if old is not None and switched and not isinstance(error, LeaseLostError):
             site.send_to(old)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sluice.config.model import Environment, Service
 from sluice.errors import DeployRefusedError
+from sluice.records.approval import refuse_frozen
 from sluice.records.deploy import DeployRequest
 from sluice.secrets import block_secrets, environment_block, refuse_placeholders, refuse_weak, resolve
+from sluice.stages.workplace import now
 
 RUNS = {"process": "bundle", "docker": "image"}  # target → kind of release
 
@@ -26,8 +28,9 @@ def refuse_by_rule(request: DeployRequest) -> None:
     """Refuse what the environment's declaration forbids.
 
     Raises:
-        DeployRefusedError: `RELEASE_KIND`, `NOT_SCANNED`.
+        DeployRefusedError: `RELEASE_KIND`, `NOT_SCANNED`, `FROZEN`.
     """
+    refuse_frozen(request.declaration, request.environment, now())
     target = request.declaration.target
     if request.release.kind != RUNS[target]:
         raise DeployRefusedError(

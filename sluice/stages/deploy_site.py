@@ -17,6 +17,7 @@ from sluice.targets.base import ReplicaSet, Target
 from sluice.targets.files import write_private
 from sluice.targets.ports import free_ports
 from sluice.tools.caddy import CANDIDATE_TRY_SECONDS, Caddy, Route
+from sluice.tools.caddy_metrics import Traffic
 
 Log = Callable[[str], None]
 
@@ -97,6 +98,10 @@ class Site:
             return ()
         by_address = {replica.address: replica.release_digest or "unknown" for replica in seen}
         return tuple(sorted({by_address.get(each, "unknown") for each in self.caddy.answered_by(route, path)}))
+
+    def traffic(self) -> Traffic:
+        """Return what the proxy counted of the users' requests."""
+        return self.caddy.traffic(self.name)
 
     def close_stale_candidate(self) -> None:
         """Close the candidate's route when the replicas behind it are gone: others may get their ports."""

@@ -19,6 +19,7 @@ from sluice.targets.base import Launch, ReplicaSet
 INHERITED = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PROBE_SECONDS = 2.0
+NOT_OF_REPLICAS = {"smoke", "protected", "promote_from", "approvers", "approve_within", "freeze", "watch"}
 
 
 def environment_of(launch: Launch, secrets: Mapping[str, str], port: int) -> dict[str, str]:
@@ -55,9 +56,7 @@ def configuration_of(service: Service, declaration: Environment, secrets: Mappin
     """
     declared = {
         "service": service.model_dump(mode="json", exclude_defaults=True),  # a later Sluice may know more fields
-        "declaration": declaration.model_dump(
-            mode="json", exclude={"smoke", "protected", "promote_from"}, exclude_defaults=True
-        ),
+        "declaration": declaration.model_dump(mode="json", exclude=NOT_OF_REPLICAS, exclude_defaults=True),
     }
     key = json.dumps(dict(sorted(secrets.items()))).encode()
     return hmac.new(key, json.dumps(declared, sort_keys=True).encode(), hashlib.sha256).hexdigest()

@@ -20,6 +20,7 @@ import httpx
 
 from sluice.errors import InfrastructureError
 from sluice.targets.ports import is_free
+from sluice.tools.caddy_metrics import Traffic, traffic
 
 SERVERS = "/config/apps/http/servers"
 SLOTS = 12  # upstreams of a route, shared evenly by 1, 2, 3, 4, 6 and 12 replicas
@@ -102,7 +103,7 @@ class Caddy:
         wanted = {route.name: _server(route) for route in routes}
         for _ in range(ATTEMPTS):
             servers, tag = self._servers()
-            if all(servers.get(name) == server for name, server in wanted.items()):
+            if all(servers.get(name) == server for name, server in wanted.items()) and self._counts():
                 return False
             for route in routes:
                 if servers.get(route.name, {}).get("listen") != wanted[route.name]["listen"]:
@@ -138,6 +139,13 @@ class Caddy:
                 found.add(answer.headers.get(ANSWERED_BY, "unknown") if good else f"status {answer.status_code}")
         return tuple(sorted(found))
 
+    def traffic(self, server: str) -> Traffic:
+        """Return what was counted of the requests to one server since the proxy began."""
+        return traffic(self._ask("GET", "/metrics").text, server)
+
+    def _counts(self) -> bool:
+        return self._ask("GET", "/config/apps/http/metrics").json() is not None
+
     def _servers(self) -> tuple[dict[str, Any], str]:
         answer = self._ask("GET", "/config/apps")
         servers = ((answer.json() or {}).get("http") or {}).get("servers") or {}
@@ -146,7 +154,7 @@ class Caddy:
     def _put(self, servers: dict[str, Any], tag: str) -> bool:
         """Replace all servers in one change, unless somebody was quicker (False)."""
         apps = self._ask("GET", "/config/apps").json() or {}
-        http = {**apps.get("http", {}), "servers": servers}
+        http = {**apps.get("http", {}), "servers": servers, "metrics": {}}
         answer = self._ask("POST", "/config/apps", {**apps, "http": http}, {"If-Match": tag})
         return answer.status_code != httpx.codes.PRECONDITION_FAILED
 

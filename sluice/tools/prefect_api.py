@@ -146,6 +146,22 @@ class PrefectApi:
         started = run.state_type in ("RUNNING", "PENDING", "PAUSED")
         self.set_state(flow_run_id, "CANCELLING" if started else "CANCELLED", "asked for by a person")
 
+    def resume(self, flow_run_id: str, word: Mapping[str, Any]) -> None:
+        """Let a paused flow run go on with what it waits for.
+
+        Raises:
+            PrefectError: `RESUME_REFUSED`: it does not wait, or not for this.
+        """
+        answer = self.post(f"/flow_runs/{flow_run_id}/resume", {"run_input": dict(word)})
+        if answer["status"] != "ACCEPT":  # told with status 200
+            reason = (answer.get("details") or {}).get("reason", answer["status"])
+            raise PrefectError(
+                "the flow run cannot go on",
+                code="RESUME_REFUSED",
+                found=reason,
+                next_step="Look in Prefect's UI.",
+            )
+
     def set_state(self, flow_run_id: str, state: str, message: str, *, force: bool = False) -> bool:
         """Propose a state (`CRASHED` …) for a flow run; return whether the server accepted it."""
         body = {"state": {"type": state, "name": state.capitalize(), "message": message}, "force": force}

@@ -55,6 +55,10 @@ SERVED = "service: {command: [a]}\nenvironments: {one: {port: 8001}, two: {port:
             ],
         ),
         (
+            "environments: {one: {freeze: [{from: 2026-12-24T00:00:00Z, to: 2026-12-23T00:00:00Z, reason: no}]}}\n",
+            ["1:31 environments.one.freeze[0]: it ends before it begins"],
+        ),
+        (
             "environments: {one: {target: docker, docker: {tls: {ca: /ca, cert: /cert, key: /key}}}}\n",
             ["1:46 environments.one.docker.tls: only an engine at tcp:// takes certificates; remove it"],
         ),

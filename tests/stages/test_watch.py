@@ -1,0 +1,56 @@
+"""The watch after a switch: what breaks then is taken back, by the replicas that stood by."""
+
+from __future__ import annotations
+
+import pytest
+
+from sluice.config.watch import WatchConfig
+from sluice.errors import Exit
+from sluice.stages.deploy_watch import WatchFailedError
+from tests.deploy_parts import City, Load, get, release
+
+WATCH = WatchConfig(duration=30.0, max_p95=0.5)
+
+
+def test_a_good_release_is_watched_and_stays(city: City) -> None:
+    city.release(release("one"))
+
+    with Load(city.url, rate=40) as load:
+        record = city.release(release("two"), watch=WatchConfig(duration=3.0))
+
+    assert load.failed == {}
+    assert [step.name for step in record.steps][-4:] == ["confirm", "watch", "drain", "remove"]
+    watched = next(step for step in record.steps if step.name == "watch").detail
+    assert watched.startswith("3 s: ")
+    assert watched.endswith(" requests, 0 failed, replicas well")
+    assert int(watched.split()[2]) > 0, "the proxy counts"
+    assert city.serving() == "two"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "told"),
+    [
+        ("breaks later", "requests failed, allowed 5.0%"),
+        ("slows down", "took up to 1 s"),
+        ("dies later", "app-greeter"),
+    ],
+)
+def test_what_breaks_later_is_taken_back(city: City, behaviour: str, told: str) -> None:
+    city.release(release("one"))
+    bad = release("two", behaviour)
+
+    with Load(city.url, rate=40) as load:
+        with pytest.raises(WatchFailedError) as caught:
+            city.release(bad, watch=WATCH)
+        after = load.total
+        load.wait_for(40)
+
+    assert told in str(caught.value)
+    assert load.total > after
+    assert get(city.url) == (200, "one")
+    assert city.serving() == "one"
+    assert city.states() == ["serving", "failed"]
+    healed = city.rollback(bad=bad)
+    assert (healed.passed, healed.fenced, healed.release) == (True, True, release("one"))
+    assert city.serving() == "one"
+    assert caught.value.exit_code == Exit.SMOKE_FAILED
