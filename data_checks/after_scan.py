@@ -59,8 +59,19 @@ PACKAGES = ("scan.packages", "build.lock_packages")
 
 
 def looked_at(record: ScanRecord) -> int:
-    """Return the number of packages and of items that working scanners looked at."""
+    """Return the number of packages and of items that working scanners looked at.
+
+    An image in which no package was found was not looked at for vulnerabilities, whatever else was.
+    """
+    if record.image_packages == 0 and record.vulnerabilities_scanned:
+        return 0
     return len(record.packages) + sum(each.items_scanned for each in record.scanners if each.status == "ok")
+
+
+def seen_in_all(record: ScanRecord, _facts: BoundaryFacts) -> str:
+    """Tell how much was looked at."""
+    inside = "" if record.image_packages is None else f"{record.image_packages} packages in the image, "
+    return f"{inside}{len(record.packages)} packages, {looked_at(record)} packages and files in all"
 
 
 def data(record: ScanRecord, facts: BoundaryFacts) -> str:
@@ -154,9 +165,7 @@ CONTRACT = Contract(
             "S02",
             (at_least("record", "looked_at", 1),),
             expected=lambda _record, _: "at least 1 package or file that was looked at",
-            observed=lambda record, _: (
-                f"{len(record.packages)} packages, {looked_at(record)} packages and files in all"
-            ),
+            observed=seen_in_all,
         ),
         Check(
             "S04",

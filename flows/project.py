@@ -172,7 +172,15 @@ class Project:
 
     def scan_request(self, built: BuildRecord, base: dict[str, date]) -> ScanRequest:
         """Return what the scan stage is asked for."""
-        return ScanRequest(source=self.source, release=built.release, config=self.config.scan, base=base)
+        image = self.config.build.image if built.image is not None else None
+        return ScanRequest(
+            source=self.source,
+            release=built.release,
+            config=self.config.scan,
+            layers=built.image.layers if built.image is not None else (),
+            login=image.login if image is not None else None,
+            base=base,
+        )
 
     def scan_facts(self, run: Run, base: dict[str, date]) -> dict[str, Any]:
         """Return what the boundary after the scan holds the record against."""

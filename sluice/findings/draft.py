@@ -29,6 +29,7 @@ class Draft:
         aliases: other names of `rule` (GHSA, PYSEC).
         secret: SHA-256 of the secret that was found; lives in memory only.
         ecosystem: of the package, as in its purl (`pypi`).
+        layer: of an image: digest of the layer that it is in; `from_base`: whether the base image brings that.
     """
 
     tool: str
@@ -47,6 +48,8 @@ class Draft:
     url: str | None = None
     aliases: tuple[str, ...] = ()
     secret: str = ""
+    layer: str | None = None
+    from_base: bool | None = None
 
 
 def severity_of(text: str) -> FindingSeverity:

@@ -78,19 +78,28 @@ def _finding(group: Sequence[Draft], occurrence: int) -> Finding:
             "fixed_version": any_of(lambda draft: draft.fixed_version),
             "score": max(scores, default=None),
             "url": any_of(lambda draft: draft.url),
+            "layer": any_of(lambda draft: draft.layer),
+            "from_base": any_of(lambda draft: draft.from_base),
         }
     )
 
 
 def _without_copies(drafts: Sequence[Draft]) -> list[Draft]:
     """Show a secret that the release has from the source where it is to be mended: in the source."""
-    in_source = {
-        (draft.rule, draft.secret): draft for draft in reversed(drafts) if draft.secret and not _of_release(draft)
-    }
-    return [
-        in_source.get((draft.rule, draft.secret), draft) if draft.secret and _of_release(draft) else draft
-        for draft in drafts
-    ]
+    source = [draft for draft in reversed(drafts) if draft.secret and not _of_release(draft)]
+    in_source: dict[Hashable, Draft] = {(draft.rule, draft.secret): draft for draft in source}
+    # A layer's files are not at hand: there the masked line tells the secret, in a file of the same name.
+    in_source |= {(draft.rule, *_masked(draft)): draft for draft in source}
+
+    def shown(draft: Draft) -> Draft:
+        found = in_source.get((draft.rule, draft.secret))
+        return found or (in_source.get((draft.rule, *_masked(draft))) if draft.layer else None) or draft
+
+    return [shown(draft) if draft.secret and _of_release(draft) else draft for draft in drafts]
+
+
+def _masked(draft: Draft) -> tuple[str, str, int]:
+    return (draft.path or "").rpartition("/")[2].removeprefix(RELEASE), draft.context, draft.line or 0
 
 
 def _of_release(draft: Draft) -> bool:

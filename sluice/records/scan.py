@@ -8,9 +8,11 @@ from typing import ClassVar
 
 from pydantic import AwareDatetime, Field
 
+from sluice.config.docker import RegistryLogin
 from sluice.config.model import ScanConfig
 from sluice.records.build import Release
 from sluice.records.common import ArtifactRef, Frozen, SourceRef, StageRecord
+from sluice.records.image import Layer
 from sluice.states import StageName
 
 
@@ -84,6 +86,8 @@ class ScanRequest(Frozen):
     source: SourceRef
     release: Release
     config: ScanConfig
+    layers: tuple[Layer, ...] = Field(default=(), description="of an image, as the build recorded them")
+    login: RegistryLogin | None = Field(default=None, description="of the image's registry")
     base: dict[str, date] = Field(
         default_factory=dict,
         description="findings of the newest passed scan of the default branch that would block now: first seen when",
@@ -111,6 +115,9 @@ class ScanRecord(StageRecord):
     expired: tuple[str, ...] = Field(default=(), description="fingerprints of findings whose waiver has expired (S06)")
     old: dict[str, date] = Field(
         default_factory=dict, description="fingerprints at or above the gate that the base has too: first seen when"
+    )
+    image_packages: int | None = Field(
+        default=None, ge=0, description="packages that were found in the image; None: the release is no image"
     )
     excluded_files: int = Field(default=0, ge=0, description="files left out by `scan.exclude`")
 

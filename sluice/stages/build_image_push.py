@@ -11,7 +11,7 @@ from typing import Any
 from sluice.command import LineSink
 from sluice.records.image import PlatformImage
 from sluice.stages.build_image_parts import Made
-from sluice.tools.docker.registry import DOCKER_INDEX, INDEX, MANIFEST, Manifest, Registry, digest_of
+from sluice.tools.docker.registry import INDEXES, MANIFEST, Manifest, Registry, digest_of
 from sluice.tools.docker.registry_session import RegistryError
 
 
@@ -93,10 +93,9 @@ def _read_back(registry: Registry, tags: tuple[str, ...], taken: dict[str, str],
 
 def _images(registry: Registry, found: Manifest) -> list[Manifest]:
     parts = json.loads(found.content)
-    if parts.get("mediaType") not in (INDEX, DOCKER_INDEX):
+    if parts.get("mediaType") not in INDEXES:
         return [found]
-    images = [registry.manifest(each["digest"]) for each in parts["manifests"]]
-    return [each for each in images if each is not None]
+    return [registry.need_manifest(each["digest"]) for each in parts["manifests"]]
 
 
 def _moment(text: str) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from sluice.records.common import ArtifactRef, StageContext
 from sluice.records.scan import Finding, ScanRecord, ScanRequest
 from sluice.settings import Home, Settings
 from sluice.stages.scan_content import Content, gather
+from sluice.stages.scan_image import scan_image
 from sluice.stages.scan_sarif import run_declared
 from sluice.stages.scan_scanners import MISSING, run_all, version_of
 from sluice.stages.workplace import Workplace, now
-from sluice.tools import trivy
+from sluice.tools import trivy, trivy_image
 from sluice.tools.trivy_database import locate
 
 KEPT = 1000  # findings in the record; all of them are in its artifact
@@ -45,7 +47,7 @@ def inputs(request: ScanRequest, context: StageContext) -> dict[str, str]:
 
 
 def scan(request: ScanRequest, place: Workplace) -> ScanRecord:
-    """Scan the source tree and the release's content with all declared scanners.
+    """Scan the source tree and the release's content with all declared scanners; an image where its registry has it.
 
     Raises:
         ReleaseUnreadableError: the release cannot be unpacked.
@@ -56,6 +58,9 @@ def scan(request: ScanRequest, place: Workplace) -> ScanRecord:
     content = gather(request, place)
     subject = f"{request.release.project} {request.release.version}"
     seen = run_all(content, request.config, Settings().trivy_db, place, subject)
+    if request.release.repository:
+        image, scanned = scan_image(request, content, place, subject)
+        seen, content = (image, *seen), replace(content, digest=scanned)
     known = {each.scanner.name for each in seen}
     seen += run_declared(request.config.sarif, content, place, request.config.timeout, known)
     findings = merge(draft for each in seen for draft in each.drafts)
@@ -102,6 +107,7 @@ def _record(
         not_scanned_reason=vulnerabilities,
         expired=tuple(waiver.fingerprint for waiver in verdict.expired),
         old={finding.fingerprint: request.base[finding.fingerprint] for finding in verdict.old},
+        image_packages=next((len(each.packages) for each in seen if each.scanner.name == trivy_image.NAME), None),
         excluded_files=content.excluded,
     )
 

@@ -72,7 +72,10 @@ def gather(request: ScanRequest, place: Workplace) -> Content:
     tree = git_command.text(["rev-parse", "HEAD^{tree}"], cwd=source) if request.source.lfs else workspace_tree(source)
     archive = place.artifacts.open_path(request.release.artifact)
     digest = f"sha256:{sha256_file(archive)}"
-    unpack(archive, release)
+    if request.release.repository:
+        release.mkdir()  # an image is read out of its registry
+    else:
+        unpack(archive, release)
     excluded = _prune(source, release, request.config.exclude)
     names = [path.relative_to(source).as_posix() for path in _files(source)]
     return Content(

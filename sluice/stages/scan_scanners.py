@@ -28,7 +28,7 @@ def run_all(
     content: Content, config: ScanConfig, trivy_db: str | None, place: Workplace, subject: str = ""
 ) -> tuple[Seen, ...]:
     """Run the scanners that the project declares, in parallel; return one result each, in the declared order."""
-    job = partial(_job, place=place, scratch=content.scratch, timeout=config.timeout, subject=subject)
+    job = partial(job_for, place=place, scratch=content.scratch, timeout=config.timeout, subject=subject)
     scanners: dict[str, Callable[[], Seen]] = {
         trivy.NAME: lambda: _trivy(job, content, trivy_db, place),
         bandit.NAME: lambda: _bandit(job, content),
@@ -63,7 +63,8 @@ def _outcome(name: str, scan: Callable[[], Seen]) -> Seen:
         return failed(name, f"{error.message}{found}")
 
 
-def _job(name: str, root: Path, place: Workplace, scratch: Path, timeout: float, subject: str) -> Job:
+def job_for(name: str, root: Path, place: Workplace, scratch: Path, timeout: float, subject: str) -> Job:
+    """Return what a scanner is told; ToolMissingError when it is not on this machine."""
     program = programs.find(name)
     version = programs.version(program, VERSIONS[name], place.home.cache)
     return Job(program, version, root, scratch, timeout, place.log, subject)

@@ -73,7 +73,7 @@ def scan(job: Job, database: Database) -> Seen:
     unread = sorted({match["path"] for match in UNREAD.finditer(done.errors)})
     content = [result for result in report.results or [] if not _is_canary(result.target)]
     packages, drafts = trivy_drafts.packages(content), trivy_drafts.drafts(content, job.root)
-    sbom, convert = _sbom(job, json.loads(data))
+    sbom, convert = sbom_of(job, json.loads(data))
     scanner = Scanner(
         name=NAME,
         version=job.version,
@@ -106,11 +106,12 @@ def _run(job: Job, kinds: Sequence[str], database: Database) -> Completed:
     for line in done.errors.splitlines():
         if WORTH_LOGGING.search(line) and EXPECTED not in line:
             job.log(line)
-    _check(done, job.timeout)
+    check(done, job.timeout)
     return done
 
 
-def _check(done: Completed, timeout: float) -> None:
+def check(done: Completed, timeout: float) -> None:
+    """Raise CommandError unless Trivy ended well and in time."""
     if done.timed_out:
         raise CommandError(f"trivy did not end within {timeout:g} s", code="TIMED_OUT")
     if done.exit_code != 0:
@@ -153,7 +154,7 @@ def _suppressed(files: Sequence[Path]) -> int:
     return sum(len(SUPPRESSION.findall(text)) for text in texts)
 
 
-def _sbom(job: Job, report: dict[str, Any]) -> tuple[bytes, ToolUse]:
+def sbom_of(job: Job, report: dict[str, Any]) -> tuple[bytes, ToolUse]:
     """Return the CycloneDX SBOM made from the report, without the canary."""
     report["Results"] = [result for result in report.get("Results") or [] if not _is_canary(result["Target"])]
     report["ArtifactName"] = job.subject

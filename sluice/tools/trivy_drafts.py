@@ -85,6 +85,7 @@ def _vulnerability(part: Vulnerability, result: Result) -> Draft:
         score=_score(part),
         url=part.primary_url,
         aliases=tuple(part.vendor_ids or ()),
+        layer=part.layer.digest or None,
     )
 
 
@@ -129,14 +130,18 @@ def _secret(part: Secret, result: Result, root: Path) -> Draft:
         plain(part.title or part.rule_id),
         path=shown(result.target),
         line=line_of(part.start_line),
+        context=hashlib.sha256(part.match.encode()).hexdigest(),
         secret=_digest(part, root / result.target),
+        layer=part.layer.digest or None,
     )
 
 
 def _digest(part: Secret, path: Path) -> str:
     stars = max((len(run) for run in re.findall(r"\*+", part.match)), default=0)
-    with path.open("rb") as file:
-        data = file.read(READ_LIMIT)
+    data = b""
+    if path.is_file():  # a file of an image is not here: its masked line tells it apart
+        with path.open("rb") as file:
+            data = file.read(READ_LIMIT)
     return hashlib.sha256(data[part.offset : part.offset + stars] or part.match.encode()).hexdigest()
 
 

@@ -20,6 +20,12 @@ class Identifier(Part):
     purl: str | None = Field(default=None, validation_alias="PURL")
 
 
+class LayerPart(Part):
+    """Layer of an image that something was found in."""
+
+    digest: str = ""
+
+
 class PackagePart(Part):
     """One package of a lock file."""
 
@@ -44,6 +50,7 @@ class Vulnerability(Part):
     severity_source: str = ""
     primary_url: str | None = Field(default=None, validation_alias="PrimaryURL")
     cvss: dict[str, dict[str, Any]] | None = Field(default=None, validation_alias="CVSS")
+    layer: LayerPart = LayerPart()
 
 
 class Cause(Part):
@@ -74,6 +81,7 @@ class Secret(Part):
     start_line: int | None = None
     offset: int = 0
     match: str = ""
+    layer: LayerPart = LayerPart()
 
 
 class Licence(Part):
@@ -107,8 +115,16 @@ class Result(Part):
     misconf_summary: Summary | None = None
 
 
+class Metadata(Part):
+    """Of an image: what was read."""
+
+    image_id: str = Field(default="", validation_alias="ImageID")
+    diff_ids: list[str] = Field(default=[], validation_alias="DiffIDs")
+
+
 class Report(Part):
     """The whole report; `results` is None when Trivy found nothing to say."""
 
     schema_version: int
     results: list[Result] | None = None
+    metadata: Metadata = Metadata()

@@ -18,6 +18,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+INDEXES = (INDEX, DOCKER_INDEX)
 READABLE = ", ".join((MANIFEST, INDEX, "application/vnd.docker.distribution.manifest.v2+json", DOCKER_INDEX))
 CHUNK = 1 << 20
 
@@ -57,6 +58,22 @@ class Registry(RegistrySession):
                 found=digest,
             )
         return Manifest(answer.content, answer.headers.get("Content-Type", ""), digest)
+
+    def need_manifest(self, reference: str) -> Manifest:
+        """Return what a tag or digest names.
+
+        Raises:
+            RegistryError: it names nothing (`IMAGE_GONE`), or what came under a digest has another.
+        """
+        found = self.manifest(reference)
+        if found is None:
+            raise RegistryError(
+                "the registry has no such image",
+                code="IMAGE_GONE",
+                where=f"{self.repository}@{reference}",
+                next_step="Build again: `sluice run --fresh`.",
+            )
+        return found
 
     def put_manifest(self, reference: str, content: bytes, media_type: str) -> str:
         """Store a manifest or index under a tag or its digest; return the digest that the registry says it has."""
