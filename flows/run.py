@@ -30,7 +30,7 @@ from sluice.records.common import StageContext, StageRecord
 from sluice.records.history import History
 from sluice.records.request import PipelineRequest, RollbackOrder
 from sluice.records.testing import TestRecord
-from sluice.settings import Home, Settings
+from sluice.settings import Home, current_settings
 from sluice.stages.workplace import now
 from sluice.states import RunState, StageName, StageState
 from sluice.store.baselines import read_history
@@ -59,7 +59,7 @@ class Run:
         self.id = run_id
         self.project = project
         self.fresh = fresh
-        self.settings = Settings()
+        self.settings = current_settings()
         self.home: Home = self.settings.home
         self.store = RunStore(database())
         self.facts: dict[str, Any] = {

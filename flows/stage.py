@@ -21,7 +21,7 @@ from sluice.errors import (
 from sluice.records.build import BuildRecord
 from sluice.records.checkout import CheckoutRecord
 from sluice.records.testing import TestRecord
-from sluice.settings import Settings
+from sluice.settings import current_settings
 from sluice.stages.testing import merge
 from sluice.states import StageName
 from tasks.build import build
@@ -52,7 +52,7 @@ def _cells(records: Sequence[TestRecord], run_id: str) -> TestRecord:
     """
     commit = next((record.commit for record in records if record.run_id == run_id), records[0].commit)
     same = [record.model_copy(update={"commit": commit}) for record in records]
-    merged = merge(same, ArtifactStore(Settings().home.artifacts))  # shards share one coverage
+    merged = merge(same, ArtifactStore(current_settings().home.artifacts))  # shards share one coverage
     fresh = any(record.run_id == run_id for record in records)
     return merged.model_copy(update={"run_id": run_id}) if fresh else merged
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from sqlalchemy import Engine
 
 from sluice.services.addresses import load
-from sluice.settings import Settings
+from sluice.settings import current_settings
 from sluice.store.engine import engine_for
 from sluice.store.guard import guarded
 
@@ -22,4 +22,4 @@ def database() -> Engine:
         InfrastructureError: `SERVICES_DOWN` when the services were never started; at its first use `SCHEMA_OLDER` or
             `SCHEMA_NEWER` when the database is not of this Sluice's schema.
     """
-    return guarded(engine_for(load(Settings()).database_url))
+    return guarded(engine_for(load(current_settings()).database_url))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import os
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import platformdirs
@@ -174,6 +175,20 @@ class Settings(BaseSettings):
     def log_limit(self) -> int:
         """Return the limit of a stage's log in bytes."""
         return int(self.log_limit_mb * (1 << 20))
+
+
+def current_settings() -> Settings:
+    """Return the settings of the environment as it is now; a run asks for them some twenty times.
+
+    Raises:
+        ConfigError: `SETTINGS`: every setting that is wrong.
+    """
+    return _settings_of(tuple(sorted(os.environ.items())))
+
+
+@lru_cache(maxsize=1)
+def _settings_of(_environment: tuple[tuple[str, str], ...]) -> Settings:
+    return Settings()
 
 
 def _wrong(error: ValidationError) -> ConfigError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sluice.config.model import Environment
 from sluice.records.smoke import SmokeCheck
-from sluice.settings import Home, Settings
+from sluice.settings import Home, Settings, current_settings
 from sluice.stages.deploy_journal import DeployJournal
 from sluice.stages.deploy_proof import prove
 from sluice.stages.deploy_site import Kept, Log, Site
@@ -53,7 +53,7 @@ def open_world(settings: Settings | None = None) -> DeployWorld:
     from sluice.store.journal import Journal
     from sluice.tools.supervisor import Supervisor
 
-    settings = settings or Settings()
+    settings = settings or current_settings()
     addresses = load(settings)
     supervisor = Supervisor(addresses.supervisor_socket, settings.home.supervisor)
     return DeployWorld(

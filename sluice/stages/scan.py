@@ -13,7 +13,7 @@ from sluice.findings.merge import merge
 from sluice.findings.seen import Seen
 from sluice.records.common import ArtifactRef, StageContext
 from sluice.records.scan import Finding, ScanRecord, ScanRequest
-from sluice.settings import Home, Settings
+from sluice.settings import Home, current_settings
 from sluice.stages.scan_content import Content, gather
 from sluice.stages.scan_image import scan_image
 from sluice.stages.scan_sarif import run_declared
@@ -28,7 +28,7 @@ SBOM = ("sbom.cdx.json", "application/vnd.cyclonedx+json")
 
 def inputs(request: ScanRequest, context: StageContext) -> dict[str, str]:
     """Return the parts of the cache key; what time changes (age of data, waivers that expire) is among them."""
-    settings, home, moment = Settings(), Home(Path(context.home)), now()
+    settings, home, moment = current_settings(), Home(Path(context.home)), now()
     database = locate(settings.trivy_db, home.cache / "trivy", moment)
     age = (moment - database.updated_at).total_seconds() / 86400 if database.updated_at else 0.0
     waivers = request.config.waivers
@@ -57,7 +57,7 @@ def scan(request: ScanRequest, place: Workplace) -> ScanRecord:
     parts = inputs(request, place.context)
     content = gather(request, place)
     subject = f"{request.release.project} {request.release.version}"
-    seen = run_all(content, request.config, Settings().trivy_db, place, subject)
+    seen = run_all(content, request.config, current_settings().trivy_db, place, subject)
     if request.release.repository:
         image, scanned = scan_image(request, content, place, subject)
         seen, content = (image, *seen), replace(content, digest=scanned)

@@ -11,7 +11,7 @@ from sluice import masks
 from sluice.artifacts import ArtifactStore
 from sluice.logs.capped import CappedLog, capped_log
 from sluice.records.common import StageContext
-from sluice.settings import Home, Settings
+from sluice.settings import Home, current_settings
 
 
 def now() -> datetime:
@@ -44,5 +44,5 @@ def open_workplace(context: StageContext) -> Iterator[Workplace]:
     """Open the stage's log for appending and give the stage its :class:`Workplace`."""
     folder = Home(Path(context.home)).run_logs(context.run_id)
     folder.mkdir(parents=True, exist_ok=True)
-    with capped_log(folder / f"{context.stage}.log", Settings().log_limit) as log:
+    with capped_log(folder / f"{context.stage}.log", current_settings().log_limit) as log:
         yield Workplace(context, log)

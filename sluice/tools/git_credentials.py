@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from sluice import masks, secrets
 from sluice.errors import ConfigError
-from sluice.settings import Settings
+from sluice.settings import current_settings
 from sluice.tools import prefect_blocks
 from sluice.tools.git_location import Location
 
@@ -106,7 +106,7 @@ def parse(setting: str) -> dict[str, str]:
 
 
 def _from_setting(host: str) -> Credential | None:
-    reference = parse(Settings().git_credentials).get(host)
+    reference = parse(current_settings().git_credentials).get(host)
     if reference is None:
         return None
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from sluice.errors import UsageError
-from sluice.settings import Settings
+from sluice.settings import current_settings
 from sluice.tools.git_command import git
 
 _SCP = re.compile(r"(?P<user>[A-Za-z0-9_][A-Za-z0-9._-]*)@(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*):(?P<path>[^-].*)", re.A)
@@ -73,7 +73,7 @@ def locate(repository: str) -> Location:
     """
     if is_url(repository):
         return Location(check_url(repository))
-    if not Settings().allow_file_remotes:
+    if not current_settings().allow_file_remotes:
         raise RepositoryError(
             "paths are not allowed as repositories here (SLUICE_ALLOW_FILE_REMOTES)",
             code="REPOSITORY_LOCAL",

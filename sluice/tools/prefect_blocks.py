@@ -6,7 +6,7 @@ from typing import Any
 
 from sluice.errors import SluiceError
 from sluice.services.addresses import load
-from sluice.settings import Settings
+from sluice.settings import current_settings
 from sluice.tools.prefect_api import PrefectApi
 
 GIT_HOST = "sluice-git-host"
@@ -22,7 +22,7 @@ def read(slug: str, name: str) -> dict[str, Any] | None:
         InfrastructureError: `SERVICES_DOWN`: the services were never started here.
     """
     path = f"/block_types/slug/{slug}/block_documents/name/{name}?include_secrets=true"
-    found = PrefectApi(load(Settings())).find(path)
+    found = PrefectApi(load(current_settings())).find(path)
     return None if found is None else dict(found["data"])
 
 
@@ -33,7 +33,7 @@ def read_all(slug: str) -> dict[str, dict[str, Any]]:
         PrefectDownError: the server does not answer.
     """
     try:
-        addresses = load(Settings())
+        addresses = load(current_settings())
     except SluiceError:
         return {}
     body = {"block_types": {"slug": {"any_": [slug]}}, "include_secrets": True, "limit": LIMIT}

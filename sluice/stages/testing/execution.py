@@ -12,7 +12,7 @@ from typing import Any
 from sluice import command, limits, masks
 from sluice.logs.capped import capped_log
 from sluice.records.testing import FailedTest, RunAgain, TestExecution
-from sluice.settings import Settings
+from sluice.settings import current_settings
 from sluice.stages.testing import coverage, report, shard_tests
 from sluice.stages.testing.again import GREEN, ids_of
 from sluice.stages.testing.job import Job, Trace, read_trace, test_environment
@@ -37,7 +37,7 @@ class Outcome:
 @contextlib.contextmanager
 def _log(job: Job, place: Workplace) -> Iterator[command.LineSink]:
     """Give a log that writes into the execution's own file and into the stage's log."""
-    with capped_log(job.out / "output.log", Settings().log_limit) as own:
+    with capped_log(job.out / "output.log", current_settings().log_limit) as own:
 
         def log(line: str) -> None:
             own.write(masks.hide(line))
