@@ -36,6 +36,7 @@ class Addresses:
     supervisor_socket: Path
     warm_socket: Path
     worker_socket: Path
+    prefect_memory: Path
     postgres_port: int | None
     prefect_port: int | None
     caddy_port: int
@@ -127,6 +128,7 @@ def _addresses(settings: Settings, ports: dict[str, int], secrets: Credentials) 
         supervisor_socket=place / "supervisor.sock",
         warm_socket=place / "warm.sock",
         worker_socket=place / "worker.sock",
+        prefect_memory=place / "prefect.json",
         postgres_port=None if outside_database else ports["postgres"],
         prefect_port=None if api else ports["prefect"],
         caddy_port=ports["caddy"],

@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel
 from sluice.errors import InfrastructureError, TransientError, UsageError
 from sluice.services.addresses import Addresses
 from sluice.services.wake import wake
+from sluice.tools.prefect_memory import Memory
 
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 
@@ -57,6 +58,7 @@ class PrefectApi:
         self.url = addresses.prefect_api_url
         self.ui = addresses.prefect_ui_url
         self._worker = addresses.worker_socket
+        self._memory = Memory(addresses.prefect_memory, self.url)
         user, _, password = (addresses.prefect_auth or "").partition(":")
         auth = (user, password) if addresses.prefect_auth else None
         verify = not self.url.startswith("http:")  # reading the certificates takes longer than asking
@@ -95,7 +97,12 @@ class PrefectApi:
         body = {key: value for key, value in wanted.items() if value is not None}
         if job_variables:
             body["job_variables"] = dict(job_variables)
-        answer = self._ask("POST", f"/deployments/{self.deployment_id(deployment)}/create_flow_run", body, refuse=False)
+        known = self._memory.get(deployment)
+        answer = self._ask(
+            "POST", f"/deployments/{known or self._id_of(deployment)}/create_flow_run", body, refuse=False
+        )
+        if answer.status_code == 404 and known:  # it was registered anew
+            answer = self._ask("POST", f"/deployments/{self._id_of(deployment)}/create_flow_run", body, refuse=False)
         if answer.status_code in (409, 422):
             detail = answer.json().get("detail", answer.text)
             raise UsageError("the deployment refuses these parameters", code="PARAMETERS_REFUSED", found=detail)
@@ -117,6 +124,11 @@ class PrefectApi:
                 next_step="Run `sluice up`: it registers the deployments of prefect.yaml.",
             )
         return str(found["id"])
+
+    def _id_of(self, deployment: str) -> str:
+        found = self.deployment_id(deployment)
+        self._memory.put(deployment, found)
+        return found
 
     def deployment(self, deployment: str) -> dict[str, Any] | None:
         """Return what the server knows of `flow/deployment`; None when there is none."""
@@ -198,12 +210,15 @@ class PrefectApi:
                 raise PrefectDownError("the Prefect server does not answer", where=self.url, found=error) from error
             if attempt == 1 and answer.status_code == 403 and "CSRF" in answer.text:
                 self._token = None  # it ran out
+                self._memory.put("csrf", None)
                 continue
             break
         return self._good(answer) if refuse else answer
 
     def _csrf(self) -> dict[str, str]:
         """Return the headers of a request that changes something; a server without the protection needs none."""
+        if self._token is None:
+            self._token = self._memory.get("csrf")
         if self._token is None:
             client = str(uuid4())
             answer = self._ask("GET", f"/csrf-token?client={client}", refuse=False)
@@ -212,6 +227,7 @@ class PrefectApi:
                 if answer.status_code == 200
                 else {}
             )
+            self._memory.put("csrf", self._token)
         return self._token
 
     def _good(self, answer: httpx.Response) -> httpx.Response:
