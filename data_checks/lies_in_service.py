@@ -42,7 +42,7 @@ LIES = (
         DEPLOY,
         STOP,
         "What runs is not as it was deployed.",
-        "somebody changed variables, limits or the release of what runs, past every deploy",
+        "somebody changed or added variables, or changed limits or the release of what runs, past every deploy",
         "Put what was changed into sluice.yaml; `sluice settle ENV` starts what was deployed last again, as it was.",
     ),
     Lie(
@@ -87,7 +87,7 @@ LIES = (
         DEPLOY,
         STOP,
         "The value of a secret stands where people can read it.",
-        "a secret's value in a log, a record, a file of the release or a command line",
+        "a secret's value in a log, a record, a kept file of the run, a file of the release or a command line",
         "Take it out of what prints or holds it, change the secret, then run again.",
     ),
     Lie(

@@ -30,9 +30,11 @@ def stages(request: PipelineRequest) -> None:
             CHECKOUT, checkout_request(request, resolved, config), **checkout_facts(run, request, resolved)
         )
         project = read_project(run, request, source)
-        run.through(TEST, *project.test_requests(run), **project.test_facts(run))
+        tested = run.through(TEST, *project.test_requests(run), **project.test_facts(run))
         built = run.through(BUILD, project.build_request(), **project.build_facts(run))
         base = project.base_findings(run)
         scanned = run.through(SCAN, project.scan_request(built, base), **project.scan_facts(run, base))
         if project.environment is not None:
-            release_to(run, project, built, scanned, allow_downgrade=request.allow_downgrade)
+            release_to(
+                run, project, source, tested, built=built, scanned=scanned, allow_downgrade=request.allow_downgrade
+            )

@@ -22,7 +22,7 @@ from sluice.database import database
 from sluice.findings.gate import blocks
 from sluice.records.build import BuildRecord, BuildRequest
 from sluice.records.checkout import ChangedFile, CheckoutRecord, CheckoutRequest, RefKind, ResolvedRef
-from sluice.records.common import SourceRef
+from sluice.records.common import ArtifactRef, SourceRef
 from sluice.records.deploy import DeployRequest
 from sluice.records.request import PipelineRequest, Trigger, without_credentials
 from sluice.records.scan import FindingSeverity, ScanRecord, ScanRequest
@@ -186,7 +186,9 @@ class Project:
         """Return what the boundary after the scan holds the record against."""
         return {"base_findings": base, "files_since": files_since(run, self.source, "scan.packages")}
 
-    def deploy_request(self, built: BuildRecord, scanned: ScanRecord, *, allow_downgrade: bool) -> DeployRequest:
+    def deploy_request(
+        self, built: BuildRecord, scanned: ScanRecord, evidence: tuple[ArtifactRef, ...] = (), *, allow_downgrade: bool
+    ) -> DeployRequest:
         """Return what the deploy stage is asked for."""
         assert self.plan.environment is not None
         return DeployRequest(
@@ -199,6 +201,7 @@ class Project:
             others={name: each for name, each in self.config.environments.items() if name != self.plan.environment},
             mirror=self.source.mirror,
             allow_downgrade=allow_downgrade,
+            evidence=evidence,
             waived=self.config.waived(datetime.now(UTC).date()),
         )
 

@@ -8,6 +8,7 @@ from flows.run import Run
 from flows.stage import DEPLOY, ROLLBACK, SMOKE
 from sluice.errors import ContractRejectedError, RolledBackError, SluiceError, SmokeFailedError
 from sluice.records.build import BuildRecord
+from sluice.records.common import StageRecord
 from sluice.records.deploy import DeployRecord, DeployRequest, RollbackRecord, RollbackRequest
 from sluice.records.scan import ScanRecord
 from sluice.records.smoke import SmokeRequest
@@ -17,13 +18,14 @@ from tasks.verdict import outcome
 
 
 def release_to(
-    run: Run, project: Project, built: BuildRecord, scanned: ScanRecord, *, allow_downgrade: bool = False
+    run: Run, project: Project, *before: StageRecord, built: BuildRecord, scanned: ScanRecord, allow_downgrade: bool
 ) -> None:
     """Bring the release up aside, smoke it there, let it take over; withdraw it when it is bad.
 
     The environment is held from the first step to the last: however this ends, exactly one release serves.
     """
-    order = project.deploy_request(built, scanned, allow_downgrade=allow_downgrade)
+    evidence = tuple(ref for record in (*before, built, scanned) for ref in record.artifacts)
+    order = project.deploy_request(built, scanned, evidence, allow_downgrade=allow_downgrade)
     approve(run, order, project.author)
     purpose = f"deploy {order.release.digest[:19]}"
     with hold(open_world(), run.project, order.environment, run.id, run.log, purpose):

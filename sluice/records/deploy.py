@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from sluice.config.model import Environment, Service, SmokeConfig
 from sluice.records.build import Release
-from sluice.records.common import Frozen, StageRecord
+from sluice.records.common import ArtifactRef, Frozen, StageRecord
 from sluice.records.smoke import SmokeCheck
 from sluice.states import StageName
 
@@ -42,7 +42,8 @@ class DeployRequest(Frozen):
 
     `service` says how it is started (None is refused); `smoke` is kept with the release for a later rollback to it.
     `others` are the project's other environments; `mirror` is the repository, empty when it is not known; `waived` are
-    codes that the project lowered to a warning: they keep nothing from being started.
+    codes that the project lowered to a warning: they keep nothing from being started;
+    `evidence` are the files that the stages before have kept.
     """
 
     environment: str
@@ -55,6 +56,7 @@ class DeployRequest(Frozen):
     mirror: str = ""
     allow_downgrade: bool = False
     waived: tuple[str, ...] = ()
+    evidence: tuple[ArtifactRef, ...] = ()
 
 
 class Replica(Frozen):

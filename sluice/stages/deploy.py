@@ -6,9 +6,10 @@ from datetime import datetime
 
 from sluice import masks
 from sluice.errors import DeployFailedError, DeployRefusedError
+from sluice.records.common import ArtifactRef
 from sluice.records.deploy import Condition, DeployRecord, DeployRequest, Replica, Step
 from sluice.stages.deploy_conditions import preflight, started_as_asked
-from sluice.stages.deploy_leaks import Place, no_leak
+from sluice.stages.deploy_leaks import Place, files_of, no_leak
 from sluice.stages.deploy_moves import bring_up, take_over
 from sluice.stages.deploy_preflight import hidden_names, refuse_by_rule, required_service, secrets_of
 from sluice.stages.deploy_settle import close_open, give_up, heal, hold, repair, settle
@@ -53,7 +54,7 @@ def deploy(request: DeployRequest, place: Workplace, world: DeployWorld) -> Depl
         if broken:
             return _refused(mine, kept, serving, conditions, started)
         record = _deployed(mine, kept, serving, secrets, started)
-        return _with_conditions(record, conditions, mine, kept, secrets, place)
+        return _with_conditions(record, conditions, mine, kept, secrets, request.evidence, place)
 
 
 def _refuse_by_rule(request: DeployRequest, place: Workplace, world: DeployWorld) -> None:
@@ -82,12 +83,14 @@ def _with_conditions(
     mine: Turn,
     kept: Kept,
     secrets: dict[str, str],
+    evidence: tuple[ArtifactRef, ...],
     place: Workplace,
 ) -> DeployRecord:
     """Add what can be seen only once the replicas run: they are as asked for, and nobody can read a secret."""
     conditions = before
     replicas = mine.site.set_of(record.deployment_id)
     readable: list[Place] = [("the record", record.model_dump_json().encode())]
+    readable += files_of(evidence, place.artifacts)
     readable += [(f"the run's log {file.name}", file) for file in place.home.run_logs(mine.run_id).glob("*.log")]
     if replicas is not None:
         conditions += (started_as_asked(mine, replicas),)

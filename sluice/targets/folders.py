@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from sluice.settings import Home
 from sluice.targets.base import ReplicaSet
+from sluice.targets.files import write_private
 
 TAIL_LINES = 15
 TAIL_BYTES = 16 * 1024
@@ -35,6 +37,21 @@ class Folders:
     def starts(self, replicas: ReplicaSet, number: int) -> Path:
         """Return the file with the time of each start of replica `number`."""
         return self.of(replicas) / f"{number}.starts"
+
+    def names(self, replicas: ReplicaSet, number: int) -> Path:
+        """Return the file with the names of the variables that replica `number` had when it was healthy first."""
+        return self.of(replicas) / f"{number}.names"
+
+    def note_names(self, replicas: ReplicaSet, found: Sequence[Mapping[str, str]]) -> None:
+        """Write those files; a replica whose variables cannot be read gets none."""
+        for number, variables in enumerate(found, start=1):
+            if variables:
+                write_private(self.names(replicas, number), "\n".join(sorted(variables)))
+
+    def usual(self, replicas: ReplicaSet, number: int) -> frozenset[str] | None:
+        """Return what is in that file; None when it was never written."""
+        path = self.names(replicas, number)
+        return frozenset(path.read_text().splitlines()) if path.is_file() else None
 
     def description(self, replicas: ReplicaSet) -> Path:
         """Return the file that describes the set; a set without it was never started."""

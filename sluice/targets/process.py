@@ -29,7 +29,7 @@ from sluice.targets.base import (
     Said,
 )
 from sluice.targets.bundles import Unpack
-from sluice.targets.drift import drift
+from sluice.targets.drift import drift, variables_of
 from sluice.targets.files import write_private
 from sluice.targets.folders import Folders
 from sluice.targets.ports import free_ports, is_free
@@ -95,6 +95,7 @@ class ProcessTarget:
             quiet = any(answers(port, replicas.service.health) for port in replicas.ports)
             seen = () if quiet else self.observe(replicas)
             if seen and all(replica.healthy for replica in seen):
+                self.files.note_names(replicas, [variables_of(each.pid) if each.pid else {} for each in seen])
                 return seen
             if time.monotonic() > deadline:
                 raise self._never_healthy(replicas, self.observe(replicas))
@@ -115,9 +116,7 @@ class ProcessTarget:
         return tuple(
             problem
             for number, pid in zip(self._numbers(replicas), pids, strict=True)
-            for problem in drift(
-                replicas, number, self.files.environment(replicas, number), pid, self._cgroup(replicas, number)
-            )
+            for problem in drift(replicas, number, self.files, pid, self._cgroup(replicas, number))
         )
 
     def readable(self, replicas: ReplicaSet) -> tuple[tuple[str, bytes | Path], ...]:

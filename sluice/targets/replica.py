@@ -17,6 +17,7 @@ from sluice.config.model import Environment, Service
 from sluice.targets.base import Launch, ReplicaSet
 
 INHERITED = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+GIVEN = (*INHERITED, "PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PROBE_SECONDS = 2.0
 NOT_OF_REPLICAS = {"smoke", "protected", "promote_from", "approvers", "approve_within", "freeze", "watch"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,9 @@ from sluice.config.model import Environment
 from sluice.limit_launcher import Groups
 from sluice.records.build import Release
 from sluice.records.deploy import DeployRecord
-from sluice.stages.deploy import deploy, repair
+from sluice.stages.deploy import deploy, finish, repair
 from sluice.targets.base import ReplicaSet
-from tests.deploy_parts import City, declaration, release, request
+from tests.deploy_parts import City, declaration, release, request, wait_for
 from tests.repositories import Repository
 
 HIDDEN = "correct-horse-battery-staple"
@@ -96,6 +98,25 @@ def edit_environment(city: City, replicas: ReplicaSet) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), "GREETING": "hacked"}))
 
 
+def add_to_file(city: City, replicas: ReplicaSet) -> None:
+    """Add a variable past every deploy, for the next start."""
+    file = city.target.files.environment(replicas, 1)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "PROXY": "http://evil.example"}))
+
+
+def add_to_process(city: City, replicas: ReplicaSet) -> None:
+    """Start a replica with a variable more, and hide the trace in the file."""
+    file = city.target.files.environment(replicas, 1)
+    before = file.read_text()
+    add_to_file(city, replicas)
+    (pid, *_) = [each.pid for each in city.target.observe(replicas)]
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: city.target.files.restarts(replicas, 1) > 0, "the restart")
+    wait_for(lambda: all(each.healthy for each in city.target.observe(replicas)), "the replica")
+    file.write_text(before)
+
+
 def raise_limit(city: City, replicas: ReplicaSet) -> None:
     group = Groups(city.target._cgroup(replicas, 1))
     folder = group.folders()["memory"]
@@ -114,6 +135,8 @@ def switch_by_hand(city: City, replicas: ReplicaSet) -> None:
     ("change", "observed"),
     [
         (edit_environment, "replica 1: variable GREETING is not as declared"),
+        (add_to_file, "replica 1: variable PROXY was added"),
+        (add_to_process, "replica 1: variable PROXY of the process was added"),
         (raise_limit, "replica 1: memory limit 512 MiB instead of 256 MiB"),
         (switch_by_hand, "serves, the journal says"),
     ],
@@ -142,6 +165,33 @@ def test_repair_starts_again_what_was_deployed_last(city: City) -> None:
     assert "settle: replica 1: variable GREETING is not as declared" in city.lines
     assert city.serving() == "one"
     assert state(ask(city, release("two"), {"variables": {"GREETING": "hi"}}), "D04")[0] == "holds"
+
+
+def test_a_wrapper_may_add_to_the_environment(city: City) -> None:
+    asked = city.request(release("one"))
+    assert asked.service is not None
+    words = ("sh", "-c", 'MADE_BY_WRAPPER=1 exec "$0" "$@"', *asked.service.command)
+    service = asked.service.model_copy(update={"command": words})
+    for _ in range(2):
+        with city.place() as place:
+            record = deploy(asked.model_copy(update={"service": service}), place, city.world)
+        assert record.passed, record.reason
+        assert {each.state for each in record.conditions if each.code == "D04"} <= {"holds", "no_subject"}
+        with city.place() as place:
+            finish(record, place, city.world)
+
+
+def test_a_secret_in_the_report_of_an_earlier_stage_is_found_out(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_TOKEN", HIDDEN)
+    with city.place() as place:
+        report = place.artifacts.put_bytes(f"<system-out>token {HIDDEN}</system-out>".encode(), "junit.xml")
+        clean = place.artifacts.put_bytes(b"<testsuite/>", "clean.xml")
+    asked = city.request(release("two"), secrets={"OTHER": "env:SOME_TOKEN"})
+    for evidence, told in (((clean,), "none found"), ((clean, report), "the run's file junit.xml")):
+        with city.place() as place:
+            record = deploy(asked.model_copy(update={"evidence": evidence}), place, city.world)
+        assert told in state(record, "D09")[1]
+        assert HIDDEN not in record.model_dump_json()
 
 
 def test_a_release_that_prints_its_secret_is_found_out(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
