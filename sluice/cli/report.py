@@ -18,7 +18,6 @@ from sluice.report.collect import collect
 from sluice.report.document import Report, plain_data
 from sluice.report.html import render
 from sluice.report.words import plain, short, uncoloured
-from sluice.settings import Settings
 from sluice.states import CheckStatus, Severity, StageName
 from sluice.store.read import Reader
 from sluice.store.views import CheckView, StageView
@@ -50,7 +49,7 @@ def report(
     Examples: `sluice report` (the newest run) · `sluice report 2ac0 --html run.html` · `sluice report --branch main`.
     """
     reader = Reader(database())
-    told = collect(reader, reader.resolve_run(run, project, branch), Settings().home)
+    told = collect(reader, reader.resolve_run(run, project, branch))
     if html is not None:
         write_html(told, html)
     elif as_json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,26 +12,26 @@ from sluice.report.changed_lines import WrittenFile, change_coverage
 from sluice.report.document import VERSION, Base, Findings, FoundProblem, Report, Tests
 from sluice.report.lineage import tree
 from sluice.report.words import uncoloured
-from sluice.settings import Home
 from sluice.states import StageName, StageState
 from sluice.store.engine import reading
 from sluice.store.lineage import lineage
+from sluice.store.logs import LogStore
 from sluice.store.read import Reader
 from sluice.store.report_rows import ReportRows
 from sluice.store.views import RunView, StageView
 
 LOG_LINES = 30
-LOG_BYTES = 64 * 1024  # of the end of a log that is looked at
 RED = (StageState.FAILED, StageState.REJECTED, StageState.ERRORED, StageState.LOST)
 
 
-def collect(reader: Reader, run: RunView, home: Home) -> Report:
-    """Return the report of a run."""
+def collect(reader: Reader, run: RunView) -> Report:
+    """Return the report of a run, out of Postgres alone: it is the same on every machine."""
+    log = tuple(uncoloured(line) for line in LogStore(reader.engine).tail(run.id, StageName.TEST, LOG_LINES))
     with reading(reader.engine) as connection:
         rows = ReportRows(connection, run.id)
         records = rows.records()
         config = rows.config()
-        tests = _tests(rows, run, records, home, config or {})
+        tests = _tests(rows, run, records, config or {}, log)
         findings = _findings(connection, rows, run, records)
     build, deploy = records.get(StageName.BUILD), records.get(StageName.DEPLOY)
     smoke, back = records.get(StageName.SMOKE), records.get(StageName.ROLLBACK)
@@ -60,7 +59,9 @@ def _stage(run: RunView, name: StageName) -> StageView | None:
     return next((stage for stage in run.stages if stage.stage == name), None)
 
 
-def _tests(rows: ReportRows, run: RunView, records: dict[str, Any], home: Home, config: dict[str, Any]) -> Tests | None:
+def _tests(
+    rows: ReportRows, run: RunView, records: dict[str, Any], config: dict[str, Any], log: tuple[str, ...]
+) -> Tests | None:
     stage, record = _stage(run, StageName.TEST), records.get(StageName.TEST)
     if stage is None or (record is None and stage.state not in RED):
         return None
@@ -70,22 +71,10 @@ def _tests(rows: ReportRows, run: RunView, records: dict[str, Any], home: Home, 
         executions=made,
         failed=stage.failures,
         failed_total=sum(each.failed for each in made),
-        log=log_tail(home.run_logs(run.id) / "test.log") if stage.state in RED else (),
+        log=log if stage.state in RED else (),
         change=change_coverage(written, rows.coverage([each.cell for each in made])),
         change_gate=((config.get("test") or {}).get("coverage") or {}).get("changed_lines"),
     )
-
-
-def log_tail(path: Path, lines: int = LOG_LINES) -> tuple[str, ...]:
-    """Return the last lines of a log, harmless and without colours; none when it lies on another machine."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - LOG_BYTES))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return ()
-    return tuple(uncoloured(line) for line in text.splitlines()[-lines:])
 
 
 def _findings(connection: Connection, rows: ReportRows, run: RunView, records: dict[str, Any]) -> Findings | None:

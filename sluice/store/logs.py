@@ -36,6 +36,14 @@ WHERE l.plain ILIKE :pattern AND n.words ILIKE :pattern
 AND (CAST(:project AS text) IS NULL OR p.name = :project) AND (CAST(:run AS uuid) IS NULL OR r.id = CAST(:run AS uuid))
 ORDER BY r.number DESC, s.ordinal, l.start_byte, n.place LIMIT :limit
 """
+# The newest pieces that together have as many lines as are wanted.
+TAIL = """
+SELECT plain FROM (
+    SELECT l.start_byte, l.plain, sum(l.lines) OVER (ORDER BY l.start_byte DESC) - l.lines AS later FROM stage_runs s
+    JOIN test_logs l ON l.stage_run_id = s.id AND l.started_at = s.created_at
+    WHERE s.run_id = :run AND s.stage = :stage
+) pieces WHERE later < :lines ORDER BY start_byte
+"""
 PIECES_AT_ONCE = 64
 
 
@@ -95,6 +103,17 @@ class LogStore:
             if len(found) < PIECES_AT_ONCE:
                 return
             byte = found[-1].end_byte
+
+    def tail(self, run_id: str, stage: StageName, lines: int) -> tuple[str, ...]:
+        """Return the last lines of a stage's log, as far as it is stored, without colours.
+
+        Raises:
+            DatabaseUnavailableError: Postgres is away.
+        """
+        values = {"run": run_id, "stage": str(stage), "lines": lines}
+        with reading(self.engine) as connection:
+            found = "".join(connection.scalars(text(TAIL), values))
+        return tuple(found.splitlines()[-lines:])
 
     def search(
         self, words: str, *, project: str | None = None, run_id: str | None = None, limit: int = 100

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from sluice.artifacts import ArtifactStore
 from sluice.cli.report_sections import change_lines
+from sluice.logs.shipper import LogShipper
 from sluice.records.testing import FailedTest
 from sluice.report.changed_lines import CoveredFile
 from sluice.report.collect import collect
@@ -60,7 +61,7 @@ class World:
 
     def report(self, run_id: str) -> Report:
         reader = Reader(self.engine)
-        return collect(reader, reader.resolve_run(run_id), self.home)
+        return collect(reader, reader.resolve_run(run_id))
 
 
 @pytest.fixture
@@ -114,19 +115,26 @@ def test_coverage_of_the_change(world: World) -> None:
     assert world.report(again).tests == tests
 
 
-def test_red_tests_come_with_the_end_of_the_log(world: World) -> None:
+def test_red_tests_come_with_the_end_of_the_log(world: World, tmp_path: Path) -> None:
     run_id = world.run()
-    folder = world.home.run_logs(run_id)
-    folder.mkdir(parents=True)
-    (folder / "test.log").write_bytes(b"early\n" * 20_000 + b"\x1b[31mE   1 != 2\x1b[0m\nlast \xff line\n")
+    folder = tmp_path / "another-machine"
+    folder.mkdir()
+    log = folder / "test.log"
+    log.write_bytes(b"early\n" * 20_000 + b"\x1b[31mE   1 != 2\x1b[0m\nlast \xff line\n")
     red = FailedTest(id="tests.test_app::test_2", status="failed", message="1 != 2", detail="…", cell="py3.11")
     record = record_of(run_id, execution(world.files, ["passed", "failed"], exit_code=1), failures=(red,))
     world.accept(record)
+    assert world.report(run_id).tests.log == ()  # type: ignore[union-attr]
+    LogShipper(world.engine, run_id, folder).store()
+    with log.open("ab") as more:
+        more.write(b"after\n" * 3)
+    LogShipper(world.engine, run_id, folder).store()  # pieces of any size
+    log.unlink()
     tests = world.report(run_id).tests
     assert tests is not None
     assert [each.id for each in tests.failed] == ["tests.test_app::test_2"]
     assert (tests.failed_total, len(tests.log)) == (1, 30)
-    assert tests.log[-2:] == ("E   1 != 2", "last \ufffd line")
+    assert tests.log[-6:] == ("early", "E   1 != 2", "last \ufffd line", "after", "after", "after")
 
 
 def test_waivers_are_shown_with_those_that_expired_first(world: World) -> None:
