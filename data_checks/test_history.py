@@ -78,24 +78,20 @@ def _row(series: Series, facts: BoundaryFacts) -> Row:
     return {
         "series": series.name,
         "total": series.total,
-        "usual_total": _reference(total),
+        "usual_total": total.latest if total else 0.0,
         "tests_missing": max(0.0, _fewest(total, facts) - series.total) if total else 0.0,
         "skipped": series.skipped,
         "usual_skipped": skipped.median if skipped else 0.0,
         "skips_too_many": _skips_too_many(series, total, skipped),
         "line_rate": series.line_rate or 0.0,
-        "usual_line_rate": _reference(rate) * POINTS,
+        "usual_line_rate": min(rate.median, rate.latest) * POINTS if rate else 0.0,
         "points_lost": _points_lost(series.line_rate, rate, facts),
     }
 
 
-def _reference(baseline: Baseline | None) -> float:
-    """What fell is held against the newest value, and against the median, should the newest be an odd one."""
-    return min(baseline.median, baseline.latest) if baseline else 0.0
-
-
 def _fewest(baseline: Baseline, facts: BoundaryFacts) -> float:
-    usual = _reference(baseline)
+    """Return how few are still believed: the newest run is asked, since what changed is known since that one."""
+    usual = baseline.latest
     return usual - max(FEW, usual * facts.count_drop / 100)
 
 
@@ -103,7 +99,7 @@ def _skips_too_many(series: Series, total: Baseline | None, skipped: Baseline | 
     """Return how many tests are skipped beyond what is usual, and used to run: new ones that skip hide nothing."""
     if total is None or skipped is None:
         return 0.0
-    used_to_run = min(total.median - skipped.median, total.latest - skipped.latest)
+    used_to_run = total.latest - skipped.latest
     spike = series.skipped - _most_skips(skipped, series.total)
     return max(0.0, min(spike, used_to_run - series.ran))
 
@@ -144,4 +140,4 @@ def may_have_shrunk(record: TestRecord, facts: BoundaryFacts) -> bool:
 def _tests_lost(record: TestRecord, facts: BoundaryFacts) -> float:
     """Return how many tests the series that lost most has lost."""
     totals = [(series.total, facts.baseline(series.metric("total"))) for series in green_series(record)]
-    return max((_reference(usual) - total for total, usual in totals if usual), default=0.0)
+    return max((usual.latest - total for total, usual in totals if usual), default=0.0)

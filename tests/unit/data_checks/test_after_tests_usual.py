@@ -59,6 +59,18 @@ def test_t02_holds_against_the_newest_run_too() -> None:
     believed(run_of(counted(50)), history=past(100, latest=50, lowest=50))
 
 
+def test_t02_sees_what_a_suite_that_grew_has_lost() -> None:
+    """The suite doubled some runs ago, and half of it is hidden now: as many tests as the median still has."""
+    lie = run_of(counted(100))
+    caught(lie, "T02", "10 %", "100 tests, 200 before", history=past(100, latest=200, highest=200))
+
+
+def test_t10_sees_what_a_suite_that_grew_skips() -> None:
+    grown = past(100).baselines | {"test.pytest.total": factories.baseline("test.pytest.total", 100, latest=200)}
+    grown["test.pytest.total"] = grown["test.pytest.total"].model_copy(update={"highest": 200})
+    caught(run_of(counted(200, 90)), "T10", "not far more", "90 of 200 skipped", history=History(baselines=grown))
+
+
 def test_t02_a_deleted_test_file_explains_it() -> None:
     report = check(run_of(counted(50)), history=past(), files_since=(changed("tests/test_old.py", "D"),))
     assert report.accepted
