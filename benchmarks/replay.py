@@ -34,6 +34,7 @@ from sluice.errors import Exit, SluiceError
 from sluice.records.checks import BoundaryReport, CheckResult
 from sluice.records.common import StageRecord
 from sluice.records.request import PipelineRequest, Trigger
+from sluice.records.testing import TestRecord
 from sluice.services import addresses
 from sluice.settings import Settings
 from sluice.stages import build as build_stage
@@ -46,6 +47,7 @@ from sluice.store.ingest import Ingest
 from tasks.boundary import rejection
 from tests.postgres_server import TEMPLATE, migrated_postgres
 
+SHOWN = 3  # red tests that are named
 WORK: dict[StageName, Callable[[Any, Any], Any]] = {
     StageName.CHECKOUT: checkout_stage.checkout,
     StageName.TEST: test_stage.run_tests,
@@ -170,6 +172,9 @@ def line(told: Told) -> str:
     headlines = "; ".join(f"{name}: {record.headline()}" for name, record in told.stages.items() if name != "checkout")
     stops, warns = told.of(lambda report: report.stops), told.of(lambda report: report.warnings)
     lines = [f"{told.commit[:10]} {told.subject[:60]} ({told.seconds:.0f} s)", f"    {headlines}", f"    {told.end}"]
+    tests = told.stages.get(StageName.TEST)
+    red = tests.failures[:SHOWN] if isinstance(tests, TestRecord) else ()
+    lines += [f"    red {each.id}: {' '.join(each.message.split())[:200]}" for each in red]
     lines += [f"    STOP {each.code} {each.message}" for each in stops]
     return "\n".join(lines + [f"    warn {each.code} {each.message}" for each in warns])
 

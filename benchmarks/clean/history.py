@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from uuid import uuid4
 
 from sqlalchemy import Engine
 
+from benchmarks.clean.branch import Branch, merged
 from benchmarks.clean.characters import Character
 from benchmarks.clean.machine import Machine
 from benchmarks.clean.project import Project, State, changes
@@ -25,7 +25,7 @@ from sluice.records.build import Release
 from sluice.records.checks import BoundaryReport
 from sluice.records.common import StageRecord
 from sluice.results.coverage_rows import COLUMNS
-from sluice.states import CheckStatus, RunState
+from sluice.states import RunState
 from sluice.store.baselines import read_history
 from sluice.store.ingest import Ingest
 from sluice.store.precedents import Precedents
@@ -72,16 +72,6 @@ class Tally:
         self.warns += other.warns
 
 
-@dataclass
-class Branch:
-    """A branch: its tree, and the tree of the default branch when it began."""
-
-    name: str
-    state: State
-    base: State
-    left: int
-
-
 @dataclass(frozen=True)
 class Passage:
     """A record on its way, and what the runner knows beside it: a lie is told of a copy of these."""
@@ -115,7 +105,7 @@ class History:
     def run(self) -> None:
         """Make the next commit and take it through the stages; a false stop ends the run, as in the flow."""
         name, parent, state, commit = self._commit()
-        self.trees[commit] = deepcopy_state(state)
+        self.trees[commit] = state.copy()
         run_id = str(uuid4())
         words = {"project": self.name, "repository": f"/srv/{self.name}", "requested_ref": name, "trigger": "webhook"}
         self.runs.open_run(run_id, **words)
@@ -136,21 +126,21 @@ class History:
         """Return branch, parent tree, tree and id of the next commit, which may be a merge."""
         project, draw = self.project, self.random
         if self.branch is None and draw.random() < self.character.branches:
-            base = deepcopy_state(project.state)
-            self.branch = Branch(f"feature-{project.commits}", deepcopy_state(base), base, draw.randint(1, 9))
+            base = project.state.copy()
+            self.branch = Branch(f"feature-{project.commits}", base.copy(), base, draw.randint(1, 9))
         branch, main = self.branch, project.state
         if branch is None or draw.random() < 0.4:
-            parent = deepcopy_state(main)
+            parent = main.copy()
             return MAIN, parent, project.state, self._made(project.commit())
         if branch.left == 0:
             self.branch = None
-            parent = deepcopy_state(main)
+            parent = main.copy()
             project.state = merged(branch, main)
             project.done = [f"merge of {branch.name}"]
             project.commits += 1
             return MAIN, parent, project.state, self._made(f"{draw.getrandbits(160):040x}")
         branch.left -= 1
-        parent = deepcopy_state(branch.state)
+        parent = branch.state.copy()
         project.state = branch.state
         try:
             commit = project.commit()
@@ -236,41 +226,3 @@ class History:
 
     def _see(self, where: list[Seen], code: str, branch: str, message: str) -> None:
         where.append(Seen(code, f"{self.name} run {self.tally.runs} on {branch}", self._done, message))
-
-
-def merged(branch: Branch, main: State) -> State:
-    """Return the tree of a merge: what the branch changed, else the default branch's."""
-    state = deepcopy_state(main)
-    for number in branch.base.files.keys() | branch.state.files.keys():
-        mine, base = branch.state.files.get(number), branch.base.files.get(number)
-        if mine is None:
-            state.files.pop(number, None)
-        elif base is None or (mine != base and number in state.files):
-            state.files[number] = mine
-    state.runtime = max(0, main.runtime + branch.state.runtime - branch.base.runtime)
-    state.development = max(1, main.development + branch.state.development - branch.base.development)
-    return state
-
-
-def deepcopy_state(state: State) -> State:
-    """Return a tree that does not move when the other one does."""
-    from copy import deepcopy
-
-    return deepcopy(state)
-
-
-def not_enough(tally: Tally) -> int:
-    """Return how many checks had too few runs before them."""
-    return tally.statuses[CheckStatus.NOT_ENOUGH_HISTORY.value]
-
-
-Factory = Callable[[Character, int], History]
-
-
-def simulate(make: Factory, characters: tuple[Character, ...], runs: int, seed: int) -> Iterator[History]:
-    """Yield each character's history of so many runs."""
-    for character in characters:
-        history = make(character, seed)
-        for _ in range(runs):
-            history.run()
-        yield history

@@ -28,7 +28,7 @@ class Machine:
         kind = random.choices(("quiet", "busy", "drowned"), weights=(70, 22, 8))[0]
         most = {"quiet": 1.25, "busy": 2.5, "drowned": 6.0}[kind]
         slow = random.uniform(2.5 if kind == "drowned" else 1.0, most)
-        step = random.uniform(0.0, 1.0) if random.random() < 0.03 else 0.0
+        step = random.uniform(0.0, 1.0) if random.random() < 0.1 else 0.0
         return cls(random, now, slow, step, ZoneInfo(random.choice(ZONES)))
 
     def take(self, seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.clean.project import Project, State, _numbers, doing
+from benchmarks.clean.project import Project, State, doing
 
 
 def _lock(state: State, by: int) -> None:
@@ -54,7 +54,7 @@ def change_interpreter(project: Project, state: State) -> None:
 @doing
 def add_asset(project: Project, state: State) -> None:
     """Pack a picture, a table or a translation."""
-    file = state.add(f"src/{project.name}/data/a{next(_numbers)}.bin", 1)
+    file = state.add(f"src/{project.name}/data/a{next(state.numbers)}.bin", 1)
     file.size = int(project.random.lognormvariate(9.5, 1.2))  # some 13 KB; one in a hundred above 200 KB
 
 
