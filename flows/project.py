@@ -31,6 +31,7 @@ from sluice.releases.tags import moving_tags, version_tags
 from sluice.stages.build_platforms import own_platform
 from sluice.stages.content import content_digest
 from sluice.stages.testing import cells, changed_lines
+from sluice.states import StageName
 from sluice.store.precedents import Precedents
 from sluice.tools import git
 
@@ -71,10 +72,14 @@ def checkout_facts(run: Run, request: PipelineRequest, resolved: ResolvedRef) ->
     mirror, before = Path(resolved.mirror), request.previous_commit
     served = Precedents(database(), run.project, resolved.name).served()
     newer = [commit for commit in served if commit not in (resolved.commit, before)]
+    overwritten = before is not None and not git.is_ancestor(mirror, before, resolved.commit)
+    superseded = tuple(commit for commit in newer if git.is_ancestor(mirror, resolved.commit, commit))
+    if overwritten or superseded:  # one that was accepted before is not reused: it goes to its boundary
+        run.anew.add(StageName.CHECKOUT)
     return {
         "previous_commit": before,
-        "overwritten": before is not None and not git.is_ancestor(mirror, before, resolved.commit),
-        "superseded_by": tuple(commit for commit in newer if git.is_ancestor(mirror, resolved.commit, commit)),
+        "overwritten": overwritten,
+        "superseded_by": superseded,
         "by_hand": request.trigger in (Trigger.CLI, Trigger.UI),
     }
 

@@ -68,6 +68,7 @@ class Run:
         }
         self.branch = self.default_branch = ""
         self.earlier: Earlier | None = None
+        self.anew: set[StageName] = set()  # stages that reuse nothing: their boundary has to look
         self.logs = LogShipper(database(), self.id, self.home.run_logs(self.id))
         self._attempts: dict[StageName, str] = {}
 
@@ -94,8 +95,7 @@ class Run:
         self.facts["commit"] = resolved.commit
         self.branch, self.default_branch = resolved.name, resolved.default_branch
         if flow_run.id:
-            name = f"{self.project} {resolved.name} {resolved.commit[:10]}"
-            aside(partial(_rename, UUID(str(flow_run.id)), name))
+            aside(partial(_rename, UUID(str(flow_run.id)), f"{self.project} {resolved.name} {resolved.commit[:10]}"))
 
     def waive(self, config: Config) -> None:
         """Take over the waivers that the project declares."""
@@ -125,7 +125,7 @@ class Run:
 
     def context(self, stage: Stage) -> StageContext:
         """Return where a stage of this run works."""
-        fresh = self.fresh or (self.earlier is not None and self.earlier.repeats(stage.name))
+        fresh = self.fresh or stage.name in self.anew or (self.earlier is not None and self.earlier.repeats(stage.name))
         home = str(self.home.root)
         return StageContext(run_id=self.id, project=self.project, stage=stage.name, home=home, fresh=fresh)
 

@@ -141,6 +141,10 @@ class CommandLine:
         """Return the ids of all runs, the newest first."""
         return [row[0] for row in self.rows("SELECT id::text FROM pipeline_runs ORDER BY number DESC")]
 
+    def wait_for(self, run_id: str) -> None:
+        """Wait until a run that Prefect was asked for has its row."""
+        eventually(lambda: run_id in self.run_ids(), f"the row of run {run_id}", LIMIT)
+
     def view(self, run_id: str = "latest") -> RunView:
         """Return a run as it is recorded."""
         return Reader(self.engine).resolve_run(run_id)

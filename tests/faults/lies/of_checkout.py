@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from sluice.tools import git
+from sluice.tools import git, git_command, programs
 from tests.faults.lies.case import Made, lie, twin
 from tests.faults.lies.world import World, facts_of
 from tests.repositories import Repository
@@ -151,13 +154,33 @@ def only_the_version(world: World) -> Made:
     return record, facts_of(record)
 
 
+@contextmanager
+def git_that_sees_no_difference(folder: Path) -> Iterator[None]:
+    """Put a git in front of the real one that finds nothing whenever it is asked what differs."""
+    variable = programs.variable("git")
+    script = folder / "git"
+    script.write_text(f'#!/bin/sh\ncase " $* " in *" diff-tree "*) exit 0;; esac\nexec {git_command.program()} "$@"\n')
+    script.chmod(0o755)
+    before = os.environ.get(variable)
+    os.environ[variable] = str(script)
+    git_command.program.cache_clear()
+    try:
+        yield
+    finally:
+        os.environ.pop(variable)
+        os.environ |= {variable: before} if before is not None else {}
+        git_command.program.cache_clear()
+
+
 @lie("C07")
-def lost_list(world: World) -> Made:
-    """the list of changed files was lost on its way, and the trees differ"""
+def git_answers_nothing(world: World) -> Made:
+    """a broken git finds no changed file, and the trees differ"""
     repository = world.repository()
     repository.commit({"app.py": "print('else')\n"})
-    record = world.check_out(repository)
-    return record.model_copy(update={"changed_files": ()}), facts_of(record)
+    with git_that_sees_no_difference(world.folder):
+        record = world.check_out(repository)
+    assert record.changed_files == ()
+    return record, facts_of(record)
 
 
 @twin("C07")
