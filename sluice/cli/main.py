@@ -22,6 +22,7 @@ GROUPS = {  # module → its commands: only the one that is asked for is importe
     "resume": ("resume",),
     "report": ("report",),
     "lineage": ("lineage",),
+    "verify": ("verify",),
     "diff": ("diff",),
     "docs": ("docs",),
     "logs": ("logs",),

@@ -23,6 +23,11 @@ def moving_tags(kind: RefKind, name: str, commit: str, default_branch: str, *, p
 
 def version_tags(kind: RefKind, name: str) -> tuple[str, ...]:
     """Return the tags that never move: a git tag that is a version, as it is written (`+` becomes `_`)."""
-    if kind is not RefKind.TAG or not _VERSION.fullmatch(name):
+    if kind is not RefKind.TAG or not is_version(name):
         return ()
     return (name.replace("+", "_")[:LONGEST],)
+
+
+def is_version(name: str) -> bool:
+    """Tell whether a tag is a version, which never moves."""
+    return _VERSION.fullmatch(name.replace("_", "+")) is not None

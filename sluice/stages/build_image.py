@@ -9,12 +9,11 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sluice import secrets
-from sluice.config.image import ImageConfig
 from sluice.disk import needs_room
 from sluice.records.build import BuildRecord, BuildRequest, PlatformCheck, Release
-from sluice.records.common import StageContext, ToolUse
+from sluice.records.common import ArtifactRef, StageContext, ToolUse
 from sluice.records.image import ImageBuild, Layer
+from sluice.stages.build_image_attest import attest
 from sluice.stages.build_image_parts import Made, make
 from sluice.stages.build_image_push import Arrived, push
 from sluice.stages.build_platforms import own_platform
@@ -22,8 +21,8 @@ from sluice.stages.build_project import look_at
 from sluice.stages.workplace import Workplace, now
 from sluice.tools import git
 from sluice.tools.docker import engine
+from sluice.tools.docker.login import login_of
 from sluice.tools.docker.registry import Registry
-from sluice.tools.docker.registry_session import Login
 
 RULES = "1"  # raise it when a build of the same inputs would give another release
 OCI, OWN = "org.opencontainers.image.", "io.sluiceway."
@@ -57,7 +56,7 @@ def build_image(request: BuildRequest, place: Workplace) -> BuildRecord:
     config = request.config.image
     assert config is not None
     started = now()
-    login = login_of(config)
+    login = login_of(config.login)
     with needs_room(place.workspace):
         git.materialise(request.source, place.workspace, log=place.log)
         before = git.workspace_tree(place.workspace)
@@ -74,21 +73,12 @@ def build_image(request: BuildRequest, place: Workplace) -> BuildRecord:
             seconds = time.monotonic() - began
             arrived = push(registry, made, request.tags, request.version_tags, place.log)
             answering = str(client.version()["Version"])
+            envelope = attest(registry, request, place, made, arrived, started, answering)
         after = git.workspace_tree(place.workspace)
     tool = ToolUse(name="docker build", version=answering, exit_code=0, seconds=seconds)
-    return _record(request, place, started, version, made, arrived, tool, before if before == after else after)
-
-
-def login_of(config: ImageConfig) -> Login | None:
-    """Return the login of the registry, its password read from where the reference leads; None: anonymous.
-
-    Raises:
-        SecretError: there is nothing behind the reference.
-    """
-    if config.login is None:
-        return None
-    found = secrets.resolve({"password": config.login.password}, "build.image.login")
-    return Login(config.login.username, found["password"])
+    return _record(
+        request, place, started, version, made, arrived, tool, envelope, before if before == after else after
+    )
 
 
 def _labels(request: BuildRequest, context: StageContext, version: str) -> dict[str, str]:
@@ -117,6 +107,7 @@ def _record(
     made: Made,
     arrived: Arrived,
     tool: ToolUse,
+    envelope: ArtifactRef,
     built_tree: str,
 ) -> BuildRecord:
     image = _image(made, arrived, tool.version)
@@ -127,7 +118,7 @@ def _record(
         ended_at=now(),
         passed=True,
         tools=(tool,),
-        artifacts=(release.artifact,),
+        artifacts=(release.artifact, envelope),
         inputs=image_inputs(request, place.context),
         release=release,
         read_back_digest=arrived.digest,

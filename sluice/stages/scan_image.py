@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from sluice import secrets
 from sluice.errors import CommandError, InfrastructureError, ToolMissingError
 from sluice.findings.seen import Seen, failed, not_run
 from sluice.records.scan import ScanRequest
@@ -13,8 +12,12 @@ from sluice.stages.scan_content import Content
 from sluice.stages.scan_scanners import MISSING, job_for
 from sluice.stages.workplace import Workplace, now
 from sluice.tools import trivy, trivy_database, trivy_image
+from sluice.tools.docker.login import login_of
+from sluice.tools.docker.referrers import attach
 from sluice.tools.docker.registry import INDEXES, Registry
 from sluice.tools.docker.registry_session import Login
+
+SBOM_TYPE = "application/vnd.cyclonedx+json"
 
 
 def scan_image(request: ScanRequest, content: Content, place: Workplace, subject: str) -> tuple[Seen, str]:
@@ -24,10 +27,7 @@ def scan_image(request: ScanRequest, content: Content, place: Workplace, subject
         RegistryRefusedError, RegistryError: the registry does not give the image.
         SecretError: the password of its login is not there.
     """
-    login = None
-    if request.login is not None:
-        found = secrets.resolve({"password": request.login.password}, "build.image.login")
-        login = Login(request.login.username, found["password"])
+    login = login_of(request.login)
     ids = image_ids(request, login, request.config.timeout)
     try:
         mine = job_for(trivy.NAME, content.root, place, content.scratch, request.config.timeout, subject)
@@ -40,7 +40,12 @@ def scan_image(request: ScanRequest, content: Content, place: Workplace, subject
         return not_run(trivy_image.NAME, f"{MISSING}: {error.message}"), ""
     except (CommandError, InfrastructureError) as error:
         return failed(trivy_image.NAME, f"{error.message}{f': {error.found}' if error.found else ''}"), ""
-    return seen, request.release.digest if read in ids else read
+    if read not in ids:
+        return seen, read
+    if seen.sbom is not None:
+        with Registry(request.release.repository, login, request.config.timeout) as registry:
+            attach(registry, registry.need_manifest(request.release.digest), SBOM_TYPE, seen.sbom)
+    return seen, request.release.digest
 
 
 def image_ids(request: ScanRequest, login: Login | None, timeout: float) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,8 +15,11 @@ from sluice.records.build import BuildRecord
 from sluice.records.common import StageContext
 from sluice.records.scan import FindingKind, ScanRecord, ScanRequest
 from sluice.stages.scan import scan
+from sluice.stages.scan_image import SBOM_TYPE
 from sluice.stages.workplace import open_workplace
 from sluice.states import StageName
+from sluice.tools.docker.referrers import attached
+from sluice.tools.docker.registry import Registry as Client
 from tests.boundaries import check
 from tests.docker_parts import BUSYBOX, PASSWORD, USER, Registry
 from tests.factories import OTHER_DIGEST
@@ -79,6 +83,10 @@ def test_vulnerabilities_say_their_layer_and_whether_the_base_brings_them(yard: 
     assert record.image_packages == 2
     assert {"flask", "PyYAML"} <= {each.name for each in record.packages}
     assert record.sbom is not None
+    with Client(yard.repository) as registry:
+        (bill,) = attached(registry, built.release.digest, SBOM_TYPE)
+    assert next((yard.home.root / "artifacts").rglob(record.sbom.sha256)).read_bytes() == bill
+    assert {"flask", "PyYAML"} <= {each["name"] for each in json.loads(bill)["components"]}
     assert [each.path for each in of_kind(record, FindingKind.SECRET)] == ["token.txt"]  # of source and image: one
     assert stops(record, built) == []
     assert not record.passed

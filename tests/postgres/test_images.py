@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from sluice.artifacts import ArtifactStore
+from sluice.config.docker import RegistryLogin
+from sluice.errors import UsageError
 from sluice.records.checks import BoundaryReport, CheckResult
 from sluice.records.image import BuildStep
 from sluice.states import CheckStatus, Severity, StageName
+from sluice.store.images import find_image
 from sluice.store.ingest import Ingest
 from sluice.store.runs import RunStore
 from tests import factories
 from tests.factories import DIGEST, OTHER_DIGEST, later
-from tests.postgres.parts import a_run, rows
+from tests.postgres.parts import a_run, execute, rows
 
 pytestmark = pytest.mark.postgres
 
@@ -59,3 +63,16 @@ def test_an_image_has_the_shape_that_people_ask_for(engine: Engine, tmp_path: Pa
 def test_an_image_without_layers_is_an_image(engine: Engine, tmp_path: Path) -> None:
     run_id = accept(engine, tmp_path, layers=())
     assert rows(engine, "SELECT layers FROM v_images WHERE run_id = :run", run=run_id) == [([],)]
+
+
+def test_an_image_is_found_with_its_fixed_tags_and_its_login(engine: Engine, tmp_path: Path) -> None:
+    accept(engine, tmp_path, tags=("main-0123456789ab", "v1.4.0", "latest"))
+    found = find_image(engine, DIGEST)
+    assert (found.name, found.digest, found.fixed_tags) == ("registry.example/team/greeter", DIGEST, ("v1.4.0",))
+    assert found.login is None
+    login = {"username": "ada", "password": "env:PASSWORD"}
+    config = {"build": {"image": {"repository": found.name, "login": login}}}
+    execute(engine, "UPDATE pipeline_runs SET config = CAST(:config AS jsonb)", config=json.dumps(config))
+    assert find_image(engine, DIGEST).login == RegistryLogin.model_validate(login)
+    with pytest.raises(UsageError, match="the release is no image"):
+        find_image(engine, OTHER_DIGEST)

@@ -75,6 +75,13 @@ class Registry(RegistrySession):
             )
         return found
 
+    def referrers(self, digest: str) -> list[dict[str, Any]] | None:
+        """Return what is kept beside an image; None where the registry cannot say (OCI distribution before 1.1)."""
+        answer = self._send("GET", f"/referrers/{digest}", headers={"Accept": INDEX}, missing=True)
+        if answer is None or INDEX not in answer.headers.get("Content-Type", ""):
+            return None
+        return list(answer.json().get("manifests") or [])
+
     def put_manifest(self, reference: str, content: bytes, media_type: str) -> str:
         """Store a manifest or index under a tag or its digest; return the digest that the registry says it has."""
         answer = self._send("PUT", f"/manifests/{reference}", content=content, headers={"Content-Type": media_type})
