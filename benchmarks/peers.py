@@ -64,7 +64,7 @@ def peers(tools: Path) -> Iterable[Peer]:
     yield Peer("plain shell", ("sh", "-e", "steps.sh"))
     yield _peer("make", tools, "--silent", "--file", "steps.mk", "rollback")
     yield _peer("act", tools, "push", "--platform", "ubuntu-latest=-self-hosted", "--quiet")
-    yield _peer("gitlab-ci-local", tools, "--force-shell-executor", "--needs", "rollback_job")
+    yield _peer("gitlab-ci-local", tools, "--needs", "rollback_job")  # a job without image runs in a shell
 
 
 def _peer(name: str, tools: Path, *words: str) -> Peer:
