@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from sluice.config.declared import Declared
 from sluice.config.docker import RegistryLogin
-from sluice.config.texts import ProjectPath, SecretReference, Variable
+from sluice.config.texts import ProjectPath, Variable
 from sluice.config.units import Duration
 
 _HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:)|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?"
@@ -39,10 +39,6 @@ class ImageConfig(Declared):
     )
     args: dict[Variable, str] = Field(
         default_factory=dict, description="Build arguments. They stay readable in the image: never secrets."
-    )
-    secrets: dict[Variable, SecretReference] = Field(
-        default_factory=dict,
-        description="Secrets of the build by id, for `RUN --mount=type=secret,id=…`; they leave no trace in the image.",
     )
     bases: tuple[str, ...] = Field(
         default=(), description="Globs of images that `FROM` may name; any when empty. `scratch` is always allowed."

@@ -33,7 +33,7 @@ COST = {
     "caddy": "nothing can be deployed",
     "postgres": "no embedded database; set SLUICE_DATABASE_URL",
     "node": "JavaScript tests cannot run",
-    "docker": "images whose build needs a secret cannot be built",
+    "docker": "nothing of Sluice: it speaks to the engine itself; people miss it",
 }
 OPTIONAL = ("node", "docker")
 LEAST_FREE = 2 * 2**30  # bytes

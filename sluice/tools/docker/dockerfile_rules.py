@@ -21,6 +21,7 @@ from sluice.tools.docker.dockerfile import (
 )
 
 FRONTEND = re.compile(r"(?:docker\.io/)?docker/dockerfile(?::[\w.-]+)?@sha256:[0-9a-f]{64}")
+_MOUNT = re.compile(r"--mount=(?:.*,)?type=(?:secret|ssh)(?:,.*)?")
 _RIGHTS = re.compile(r"--(?:security=insecure|network=host|device=.*)")
 _SECRET = re.compile(
     r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_KEY|CREDENTIALS?|AUTH)$", re.I
@@ -39,7 +40,7 @@ class SecretInBuildError(BuildFailedError):
     """A secret would stay readable in the image."""
 
     code = "SECRET_IN_BUILD"
-    next_step = "Declare it under build.image.secrets and read it with RUN --mount=type=secret,id=…"
+    next_step = "Take it out: give it to the service when it runs (environments.NAME.secrets), not to the build."
 
 
 def look_through(file: Dockerfile, config: ImageConfig, platform: str) -> tuple[list[Stage], Stage]:
@@ -83,6 +84,14 @@ def _rights(name: str, each: Instruction) -> None:
     for flag in each.flags:
         if each.word == "RUN" and _RIGHTS.fullmatch(flag):
             raise FrontendError(f"line {each.line}: RUN asks for rights of the machine", where=name, found=flag)
+        if each.word == "RUN" and _MOUNT.fullmatch(flag):
+            raise DockerfileError(
+                f"line {each.line}: Sluice hands no secrets to builds, and without one this step would run on nothing",
+                code="BUILD_SECRET",
+                where=name,
+                found=flag,
+                next_step="Fetch what needs the secret in a test or a setup step, and COPY it.",
+            )
 
 
 def _secrets(name: str, each: Instruction) -> None:

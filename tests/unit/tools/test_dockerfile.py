@@ -85,6 +85,8 @@ def test_what_is_fine_is_let_through() -> None:
         ("# syntax=docker/dockerfile:1\nFROM a\n", "allowed: only docker/dockerfile@sha256:"),
         ("FROM a\nARG BUILDKIT_SYNTAX=x\n", "DOCKERFILE_FRONTEND: BUILDKIT_SYNTAX steers the builder itself"),
         ("FROM a\nRUN --security=insecure id\n", "DOCKERFILE_FRONTEND: line 2: RUN asks for rights of the machine"),
+        ("FROM a\nRUN --mount=type=secret,id=t cat /run/secrets/t\n", "BUILD_SECRET: line 2: Sluice hands no secrets"),
+        ("FROM a\nRUN --mount=id=t,type=ssh id\n", "BUILD_SECRET: line 2"),
         ("FROM a\nRUN --network=host id\n", "DOCKERFILE_FRONTEND: line 2"),
         ("FROM a\nENV A=1 NPM_TOKEN=abc\n", "SECRET_IN_BUILD: line 2: ENV NPM_TOKEN stays readable in the image"),
         ("FROM a\nENV NPM_TOKEN abc\n", "SECRET_IN_BUILD: line 2"),
