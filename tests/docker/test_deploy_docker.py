@@ -15,6 +15,8 @@ from sluice.stages.deploy import repair
 from tests.deploy_parts import Load, get
 from tests.docker_city import MEMORY, DockerCity
 
+pytestmark = pytest.mark.docker
+
 HIDDEN = "correct-horse-battery-staple"
 
 
