@@ -33,7 +33,7 @@ COST = {
     "caddy": "nothing can be deployed",
     "postgres": "no embedded database; set SLUICE_DATABASE_URL",
     "node": "JavaScript tests cannot run",
-    "docker": "nothing of Sluice: it speaks to the engine itself; people miss it",
+    "docker": "nothing in Sluice, which speaks to the engine itself; only people need it",
 }
 OPTIONAL = ("node", "docker")
 LEAST_FREE = 2 * 2**30  # bytes

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -167,6 +169,36 @@ def test_a_login_opens_a_private_registry_and_a_wrong_one_is_named(
     assert private_registry.digest(yard.name, "latest") == record.release.digest
     assert PASSWORD not in record.model_dump_json()
     assert PASSWORD not in private.log
+
+
+def told_to_processes(secret: bytes, done: threading.Event) -> list[str]:
+    """Read the words and variables of all processes again and again; return those that hold the secret."""
+    found: set[str] = set()
+    while not done.wait(0.02):
+        for path in (*Path("/proc").glob("[0-9]*/cmdline"), *Path("/proc").glob("[0-9]*/environ")):
+            with suppress(OSError):
+                if secret in path.read_bytes():
+                    found.add(f"{path}: {(path.parent / 'comm').read_text().strip()}")
+    return sorted(found)
+
+
+def test_the_password_is_in_no_command_line_no_environment_and_no_history(
+    yard: Yard, private_registry: Registry, client: docker.DockerClient, tmp_path: Path
+) -> None:
+    private = Yard(yard.tmp, private_registry, yard.name)
+    (tmp_path / "password").write_text(PASSWORD)
+    login = {"username": USER, "password": f"file:{tmp_path}/password"}
+    files = FILES | {"Dockerfile": FILES["Dockerfile"] + f"RUN sleep 0.2 # {yard.name}\n"}
+    done = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(told_to_processes, PASSWORD.encode(), done)
+        try:
+            record = private.build(private.request(private.commit(files), login=login))
+        finally:
+            done.set()
+        assert watching.result() == []
+    image = client.images.get(f"{private.repository}:{record.image.tags[0] if record.image else ''}")
+    assert PASSWORD not in str(image.history()) + str(image.attrs)
 
 
 def judged(record: BuildRecord, **facts: Any) -> BoundaryReport:
