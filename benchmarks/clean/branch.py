@@ -15,6 +15,7 @@ class Branch:
     state: State
     base: State
     left: int
+    fork: str  # commit that it began at
 
 
 def merged(branch: Branch, main: State) -> State:

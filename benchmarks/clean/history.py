@@ -98,6 +98,7 @@ class History:
         self.now = BEGIN + timedelta(days=self.random.uniform(0, 200))
         self.trees: dict[str, State] = {}
         self.branch: Branch | None = None
+        self.head = ""  # of the default branch
         self.served: list[Release] = []
         self.passages: dict[str, Passage] = {}  # the newest accepted of the default branch, by stage
         self._done = ""
@@ -106,6 +107,7 @@ class History:
         """Make the next commit and take it through the stages; a false stop ends the run, as in the flow."""
         name, parent, state, commit = self._commit()
         self.trees[commit] = state.copy()
+        self.head = commit if name == MAIN else self.head
         run_id = str(uuid4())
         words = {"project": self.name, "repository": f"/srv/{self.name}", "requested_ref": name, "trigger": "webhook"}
         self.runs.open_run(run_id, **words)
@@ -127,7 +129,8 @@ class History:
         project, draw = self.project, self.random
         if self.branch is None and draw.random() < self.character.branches:
             base = project.state.copy()
-            self.branch = Branch(f"feature-{project.commits}", base.copy(), base, draw.randint(1, 9))
+            name = f"feature-{project.commits}"
+            self.branch = Branch(name, base.copy(), base, draw.randint(1, 9), self.head)
         branch, main = self.branch, project.state
         if branch is None or draw.random() < 0.4:
             parent = main.copy()
@@ -193,6 +196,8 @@ class History:
         newest = self.history(branch).baselines.get(metric)
         if newest is None or newest.commit not in self.trees:
             return None
+        if newest.branch != branch and (self.branch is None or newest.commit != self.branch.fork):
+            return None  # the default branch went on: the branch does not contain it
         return changes(self.trees[newest.commit], records.state)
 
     def history(self, branch: str = MAIN) -> Any:
