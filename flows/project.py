@@ -11,6 +11,7 @@ from typing import Any
 
 from flows.earlier import earlier
 from flows.run import Run
+from flows.since import files_since
 from sluice import secrets
 from sluice.artifacts import ArtifactStore
 from sluice.config.detect import detect
@@ -209,21 +210,6 @@ class Project:
             evidence=evidence,
             waived=self.config.waived(datetime.now(UTC).date()),
         )
-
-
-def files_since(run: Run, source: SourceRef, metric: str) -> tuple[ChangedFile, ...] | None:
-    """Return what was done since the run that the metric's newest value is of; None when nobody knows.
-
-    A commit that does not contain that run's (the default branch went on, the branch was written anew) lacks what is
-    there: how the two differ is not what was done.
-    """
-    newest = run.history().baselines.get(metric)
-    mirror = Path(source.mirror)
-    if newest is None or newest.commit is None or not git.has_object(mirror, newest.commit):
-        return None
-    if not git.is_ancestor(mirror, newest.commit, source.commit):
-        return None
-    return git.changed_files(mirror, newest.commit, source.commit)
 
 
 def read_project(run: Run, request: PipelineRequest, accepted: CheckoutRecord) -> Project:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from flows.project import files_since
+from flows.since import files_since
 from sluice.records.history import History
 from sluice.settings import Home
 from tests import factories
