@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -526,11 +525,8 @@ def test_a_baseline_outlives_the_run_that_it_was_learned_from(engine: Engine, in
 def test_a_hundred_thousand_cases(engine: Engine, ingest: Ingest, files: ArtifactStore) -> None:
     record = record_of(a_run(engine), execution(files, ["passed"] * 100_000))
     stage = stage_of(engine, record)
-    began = time.perf_counter()
     ingest.accept(stage, record, accepted())
-    took = time.perf_counter() - began
     assert one(engine, "SELECT count(*) FROM test_results") == 100_000
-    assert took < 20, f"{took:.1f} s"  # about 1.5 s on an idle machine
 
 
 def test_a_skipped_stage_has_a_record_and_no_executions(engine: Engine, ingest: Ingest) -> None:
