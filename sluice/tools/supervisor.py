@@ -149,7 +149,7 @@ class Supervisor:
             pid=int(raw["pid"]) if alive else None,
             started_at=datetime.fromtimestamp(raw["start"], UTC) if alive else None,
             exit_status=int(raw["exitstatus"]),
-            restarts=max(0, starts.stat().st_size - 1) if starts.exists() else 0,
+            restarts=max(0, _size(starts) - 1),
             problem=str(raw["spawnerr"]),
         )
 
@@ -169,3 +169,11 @@ class Supervisor:
                 raise SupervisorError(
                     "the process manager does not answer", code="SUPERVISOR_DOWN", where=str(self.socket), found=error
                 ) from error
+
+
+def _size(path: Path) -> int:
+    """Return a file's size in bytes; 0 where there is none: its group may be removed while we look."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

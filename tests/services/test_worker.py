@@ -41,7 +41,7 @@ def seldom(stack: Settings, tmp_path: Path) -> Iterator[Path]:
         eventually(lambda: any(queue["last_polled"] for queue in api.post(queues, {})), "the first look for runs")
         yield socket
     finally:
-        worker.terminate()
+        worker.kill()  # told to end, it would first sleep until its next look for runs
         worker.wait(60)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from sluice.errors import DeployFailedError, DeployRefusedError
@@ -156,12 +154,12 @@ def test_a_target_that_fails_its_smoke_test_is_not_called_well(city: City) -> No
     assert city.serving() == "one"
 
 
-def test_a_target_that_does_not_start_leaves_what_serves(city: City) -> None:
+def test_a_target_that_does_not_start_leaves_what_serves(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "two"):
         city.release(city.store(release(name)))
     server = city.home.releases / release("one").digest.removeprefix("sha256:") / "server.py"
     broken = "raise SystemExit('the disk ate it')"
-    city.world = replace(city.world, prepare=lambda *_: _after(server.write_text(broken), server.parent))
+    monkeypatch.setattr(city.target, "_unpack", lambda *_: _after(server.write_text(broken), server.parent))
 
     with Load(city.url) as load, pytest.raises(DeployFailedError, match="the disk ate it"):
         city.rollback()
