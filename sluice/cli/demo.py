@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,11 +137,28 @@ def _curtain(endings: list[Ending], took: float) -> None:
         )
     out.print()
     out.print("[bold]Where to look")
+    needed = shell_line(os.environ, Path(sys.executable).parent)
+    if needed:
+        out.print(f"at first     {needed}", markup=False, soft_wrap=True)
     out.print(where_to_look(endings[-1].view), markup=False)
     out.print()
     out.print(
         f"The story took {seconds(took)}. `sluice down` stops the services, `sluice down --purge` removes it all."
     )
+
+
+def shell_line(environment: Mapping[str, str], programs: Path) -> str:
+    """Return what to type in a shell so that the commands shown here work in it; "" when they do.
+
+    Args:
+        environment: the shell's, as it was handed on to us.
+        programs: folder of our own `sluice`, which `make demo` calls by its path.
+    """
+    words = [f"SLUICE_HOME={shlex.quote(environment['SLUICE_HOME'])}"] if environment.get("SLUICE_HOME") else []
+    found = shutil.which("sluice", path=environment.get("PATH", ""))
+    if found is None or Path(found).resolve() != (programs / "sluice").resolve():
+        words.append(f"PATH={shlex.quote(str(programs))}:$PATH")
+    return f"export {' '.join(words)}" if words else ""
 
 
 def _repository(path: Path) -> Path:
