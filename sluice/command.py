@@ -14,25 +14,19 @@ import signal
 import subprocess
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
-
-import psutil
 
 from sluice.errors import CommandError, ToolMissingError
-from sluice.process_tree import family
+from sluice.process_tree import KILL_GRACE_SECONDS, end_tree, group_alive
+from sluice.process_watch import Capture, LineSink, Meter
 from sluice.tally import TALLY
 
-LineSink = Callable[[str], None]
+__all__ = ["KILL_GRACE_SECONDS", "Completed", "LineSink", "mask", "run"]
 
-KILL_GRACE_SECONDS = 10.0
 TAIL_LINES = 40
-LINE_LIMIT = 64 * 1024  # bytes of one line that are kept
 CAPTURE_LIMIT = 64 * 1024 * 1024  # bytes of output that are kept
-SAMPLE_SECONDS = 0.1
 MASKED_LINE = 8  # characters: shorter lines of a secret, a brace say, stand everywhere
 
 
@@ -164,8 +158,8 @@ def _process(
         )
     except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
         raise _missing(words[0], cwd, error) from error
-    meter = _Meter(child.pid)
-    out, err = _Capture(log, keep), _Capture(log, keep)
+    meter = Meter(child.pid)
+    out, err = Capture(log, keep), Capture(log, keep)
     readers = [threading.Thread(target=out.read, args=(child.stdout,), daemon=True)]
     if child.stderr is not None:
         readers.append(threading.Thread(target=err.read, args=(child.stderr,), daemon=True))
@@ -220,99 +214,12 @@ def _feed(child: subprocess.Popen[bytes], stdin: str | None) -> None:
         child.stdin.close()
 
 
-def end_tree(pid: int, grace: float = KILL_GRACE_SECONDS) -> None:
-    """TERM, then after `grace` seconds KILL, process `pid`, its group and all its descendants."""
-    members = family(pid)
-    _signal_group(pid, signal.SIGTERM, members)
-    _gone, alive = psutil.wait_procs(members, timeout=grace)
-    if alive or _group_alive(pid):
-        _signal_group(pid, signal.SIGKILL, alive)
-
-
-def _group_alive(pgid: int) -> bool:
-    try:
-        os.killpg(pgid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _signal_group(pid: int, number: signal.Signals, family: list[psutil.Process]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, number)
-    for process in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(number)
-
-
 def _end_stragglers(pgid: int, readers: list[threading.Thread], *, spare: bool) -> None:
     """Wait for the output's end; a daemon that holds the pipe open is killed with its group."""
     for reader in readers:
         reader.join(timeout=1.0)
-    if not spare and _group_alive(pgid):
+    if not spare and group_alive(pgid):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pgid, signal.SIGKILL)
     for reader in readers:
         reader.join(timeout=5.0)
-
-
-class _Capture:
-    """Reads a pipe line by line: hands each line to the log, keeps a bounded amount."""
-
-    def __init__(self, log: LineSink | None, keep: int) -> None:
-        self._log = log
-        self._limit = keep
-        self._lines: deque[bytes] = deque()
-        self._size = 0
-        self.truncated = False
-
-    def read(self, pipe: BinaryIO) -> None:
-        with pipe:
-            while line := pipe.readline(LINE_LIMIT):
-                self._keep(line)
-                if self._log is not None:
-                    self._log(line.decode("utf-8", "replace").rstrip("\r\n"))
-
-    def _keep(self, line: bytes) -> None:
-        self._lines.append(line)
-        self._size += len(line)
-        while self._size > self._limit:
-            self._size -= len(self._lines.popleft())
-            self.truncated = True
-
-    def text(self) -> str:
-        return b"".join(self._lines).decode("utf-8", "replace")
-
-
-class _Meter(threading.Thread):
-    """Samples resident memory and CPU time of a process tree until stopped."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self._pid = pid
-        self._stopped = threading.Event()
-        self._cpu: dict[int, float] = {}
-        self.peak_bytes = 0
-
-    @property
-    def cpu_seconds(self) -> float:
-        return sum(self._cpu.values())
-
-    def run(self) -> None:
-        while True:
-            self._sample()
-            if self._stopped.wait(SAMPLE_SECONDS):
-                return
-
-    def _sample(self) -> None:
-        memory = 0
-        for process in family(self._pid):
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied), process.oneshot():
-                memory += process.memory_info().rss
-                times = process.cpu_times()
-                self._cpu[process.pid] = times.user + times.system
-        self.peak_bytes = max(self.peak_bytes, memory)
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self.join(timeout=2.0)

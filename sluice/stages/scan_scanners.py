@@ -10,10 +10,10 @@ from pathlib import Path
 
 import psutil
 
-from sluice import command
 from sluice.config.model import ScanConfig
 from sluice.errors import CommandError, InfrastructureError, ToolMissingError
 from sluice.findings.seen import Seen, failed, not_run
+from sluice.process_tree import end_tree
 from sluice.settings import Home
 from sluice.stages.scan_content import Content
 from sluice.stages.workplace import Workplace, now
@@ -92,4 +92,4 @@ def _end_those_in(workspace: Path) -> None:
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
             if Path(child.cwd()).is_relative_to(workspace):
-                command.end_tree(child.pid, grace=2.0)
+                end_tree(child.pid, grace=2.0)

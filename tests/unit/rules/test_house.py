@@ -27,7 +27,7 @@ ENTRY_POINTS = {
 LONG_FILE, LONG_FUNCTION = 250, 40
 # Longer than the house allows, each with its reason.
 LONG_FILES = {
-    "sluice/command.py": "one door: process and policy stand together so that nothing goes round them",
+    "sluice/command.py": "one door: its two functions name all that a call may ask for",
 }
 
 
