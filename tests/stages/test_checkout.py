@@ -250,10 +250,14 @@ def test_lfs_pointers_are_named(repository: Repository, check_out: CheckOut) -> 
     assert check_out().lfs_pointers == ("data/model.bin",)
 
 
-def test_lfs_that_is_declared_needs_git_lfs(repository: Repository, home: Home, check_out: CheckOut) -> None:
-    if shutil.which("git-lfs"):
-        pytest.skip("git-lfs is installed")
+def test_lfs_that_is_declared_needs_git_lfs(
+    repository: Repository, home: Home, check_out: CheckOut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     repository.commit({".gitattributes": "*.bin filter=lfs -text\n", "model.bin": POINTER})
+    found = tmp_path / "bin"
+    found.mkdir()
+    (found / "git").symlink_to(shutil.which("git") or "")
+    monkeypatch.setenv("PATH", str(found))
     with pytest.raises(ToolMissingError, match="git-lfs"):
         check_out(lfs=True)
     assert not workspace(home).exists()
