@@ -185,6 +185,7 @@ class Project:
             config=self.config.scan,
             layers=built.image.layers if built.image is not None else (),
             login=image.login if image is not None else None,
+            dockerfile=str(image.dockerfile) if image is not None else "",
             base=base,
         )
 

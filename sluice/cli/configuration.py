@@ -101,7 +101,7 @@ def _show_conclusions(found: Detected) -> None:
 
 
 def _show_plan(made: Plan, config: Config, found: Detected) -> None:
-    details = {StageName.TEST: _tests(config, found), StageName.BUILD: _build(found)}
+    details = {StageName.TEST: _tests(config, found), StageName.BUILD: _build(config, found)}
     if found.submodules:
         details[StageName.CHECKOUT] = _submodules(config, found)
     details[StageName.SCAN] = f"{', '.join(config.scan.scanners)}; gate {config.scan.gate}"
@@ -142,7 +142,9 @@ def _submodules(config: Config, found: Detected) -> str:
     )
 
 
-def _build(found: Detected) -> str:
+def _build(config: Config, found: Detected) -> str:
+    if config.build.image is not None:
+        return f"image {config.build.image.repository} of {config.build.image.dockerfile}"
     return "bundle of the wheel" if found.package else "bundle of the tree"
 
 

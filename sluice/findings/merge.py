@@ -13,17 +13,24 @@ from sluice.records.scan import Finding, FindingKind, FindingSeverity
 
 ORDER = {severity: position for position, severity in enumerate(FindingSeverity)}
 RELEASE = "release:"  # how paths inside the release begin
+IMAGE = f"{RELEASE}image"  # an image's configuration, which is no file
 ID_ORDER = ("CVE-", "GHSA-", "PYSEC-")
 
 
-def merge(drafts: Iterable[Draft]) -> tuple[Finding, ...]:
+def merge(drafts: Iterable[Draft], dockerfile: str = "") -> tuple[Finding, ...]:
     """Return one finding for each problem, worst first.
 
     Two drafts are one problem when they name the same rule (or names of one vulnerability) for the same package, or
     the same rule for the same text of the same line of a file; a password that Bandit sees where Trivy names the
-    secret is that secret.
+    secret is that secret. What is wrong with an image by its configuration is mended in the Dockerfile that it was
+    built of, and is that file's when the same rule names the file.
+
+    Args:
+        drafts: what all scanners said, of source and release.
+        dockerfile: path of that Dockerfile in the source; empty when the release is no image.
     """
-    named = _one_name_each(_without_passwords_that_are_secrets(_without_copies(list(drafts))))
+    own = _in_the_dockerfile(_without_copies(list(drafts)), dockerfile)
+    named = _one_name_each(_without_passwords_that_are_secrets(own))
     groups: dict[Hashable, list[Draft]] = defaultdict(list)
     for draft in named:
         groups[_problem(draft)].append(draft)
@@ -96,6 +103,12 @@ def _without_copies(drafts: Sequence[Draft]) -> list[Draft]:
         return found or (in_source.get((draft.rule, *_masked(draft))) if draft.layer else None) or draft
 
     return [shown(draft) if draft.secret and _of_release(draft) else draft for draft in drafts]
+
+
+def _in_the_dockerfile(drafts: Sequence[Draft], dockerfile: str) -> list[Draft]:
+    rules = {d.rule: d for d in reversed(drafts) if d.path == dockerfile and d.kind is FindingKind.MISCONFIGURATION}
+    of_image = [d.path == IMAGE and d.kind is FindingKind.MISCONFIGURATION for d in drafts]
+    return [rules.get(draft.rule, draft) if own else draft for draft, own in zip(drafts, of_image, strict=True)]
 
 
 def _masked(draft: Draft) -> tuple[str, str, int]:

@@ -88,6 +88,7 @@ class ScanRequest(Frozen):
     config: ScanConfig
     layers: tuple[Layer, ...] = Field(default=(), description="of an image, as the build recorded them")
     login: RegistryLogin | None = Field(default=None, description="of the image's registry")
+    dockerfile: str = Field(default="", description="of an image: path in the source that it was built of")
     base: dict[str, date] = Field(
         default_factory=dict,
         description="findings of the newest passed scan of the default branch that would block now: first seen when",

@@ -63,7 +63,7 @@ def scan(request: ScanRequest, place: Workplace) -> ScanRecord:
         seen, content = (image, *seen), replace(content, digest=scanned)
     known = {each.scanner.name for each in seen}
     seen += run_declared(request.config.sarif, content, place, request.config.timeout, known)
-    findings = merge(draft for each in seen for draft in each.drafts)
+    findings = merge((draft for each in seen for draft in each.drafts), request.dockerfile)
     verdict = judge(findings, request.config, started.date(), request.base)
     for line in _summary(seen, findings, content):
         place.log(line)

@@ -54,6 +54,7 @@ def scanned(yard: Yard, built: BuildRecord, files: Mapping[str, str], login: Reg
         config=ScanConfig(scanners=("trivy",)),
         layers=built.image.layers,
         login=login,
+        dockerfile="Dockerfile",
     )
     context = StageContext(run_id="scan-1", project=yard.name, stage=StageName.SCAN, home=str(yard.home.root))
     with open_workplace(context) as place:
@@ -88,6 +89,7 @@ def test_vulnerabilities_say_their_layer_and_whether_the_base_brings_them(yard: 
     assert next((yard.home.root / "artifacts").rglob(record.sbom.sha256)).read_bytes() == bill
     assert {"flask", "PyYAML"} <= {each["name"] for each in json.loads(bill)["components"]}
     assert [each.path for each in of_kind(record, FindingKind.SECRET)] == ["token.txt"]  # of source and image: one
+    assert [each.path for each in record.findings if each.rule == "DS-0002"] == ["Dockerfile"]  # of both: one
     assert stops(record, built) == []
     assert not record.passed
 

@@ -85,6 +85,11 @@ def test_plan_of_the_example() -> None:
     ]
 
 
+def test_plan_of_an_image(project: Path) -> None:
+    (project / "sluice.yaml").write_text("build: {image: {repository: registry.example/shop, dockerfile: web.docker}}\n")
+    assert "▸ build      image registry.example/shop of web.docker  (" in sluice("plan", project).output
+
+
 def test_plan_by_tag_and_for_a_pull_request(project: Path) -> None:
     tagged = sluice("plan", GREETER, "--tag", "v1.4").output
     assert "3 replicas, 1 cpu and 2 GiB each, target process; protected  (tag v1.4 goes to production" in tagged

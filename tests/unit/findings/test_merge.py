@@ -100,6 +100,20 @@ def test_the_same_rule_of_a_dockerfile_under_two_names_is_one_finding_with_the_w
     assert finding.tools == ("hadolint", "trivy")
 
 
+OF_IMAGE = replace(LATEST, path="release:image", line=3, context="")
+
+
+def test_what_an_images_configuration_shows_is_its_dockerfiles() -> None:
+    (finding,) = merge([OF_IMAGE, LATEST], "Dockerfile")
+    assert (finding.path, finding.line) == ("Dockerfile", 1)
+    assert finding.fingerprint == merge([LATEST])[0].fingerprint
+
+
+def test_what_another_dockerfile_has_does_not_hide_what_the_image_has() -> None:
+    assert [each.path for each in merge([OF_IMAGE, LATEST], "image/Dockerfile")] == ["Dockerfile", "release:image"]
+    assert [each.path for each in merge([OF_IMAGE], "Dockerfile")] == ["release:image"]
+
+
 def test_the_fingerprint_does_not_depend_on_the_tool_that_ran() -> None:
     alone = {merge([draft])[0].fingerprint for draft in (LINT, LATEST)}
     assert alone == {merge([LATEST, LINT])[0].fingerprint}
