@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import NoReturn
 
 import typer
+from typer.models import CommandInfo, TyperInfo
 
 from sluice import __version__
 from sluice.errors import Exit, SluiceError, UsageError
@@ -36,16 +37,22 @@ GROUPS = {  # module → its commands: only the one that is asked for is importe
     "approval": ("approve", "reject"),
     "demo": ("demo",),
 }
+PANELS = {  # how the help groups them; a command that is in none stands before all groups
+    "Run": ("run", "resume", "cancel", "runs", "logs", "demo"),
+    "Explain": ("report", "why", "diff", "lineage", "findings", "sql", "docs"),
+    "Deliver": ("approve", "reject", "rollback", "drift", "verify", "backup", "settle", "fence"),
+    "Configure": ("init", "check", "plan", "schema"),
+    "Services": ("up", "down", "status", "doctor", "env", "clean"),
+}
 
 app = typer.Typer(
     name="sluice",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="""Self-hosted CI/CD that cannot be fooled: a contract at every stage boundary.
-
-    [bold]Start here[/bold]: `sluice up` starts the services, `sluice run` in a repository takes its current branch
-    through the pipeline, `sluice report` explains the last run.""",
+    help="Self-hosted CI/CD that cannot be fooled: a contract at every stage boundary.\n\n"
+    "[bold]Start here[/bold]: `sluice run` in a repository takes its current branch through the pipeline, and starts "
+    "the services when needed; `sluice report` explains the last run.",
 )
 
 
@@ -66,6 +73,21 @@ def mount(words: list[str]) -> None:
     asked = [group for group, names in GROUPS.items() if words and words[0] in names]
     for group in asked or GROUPS:
         import_module(f"sluice.cli.{group}").register(app)
+    if not asked:
+        _group_help()
+
+
+def _group_help() -> None:
+    panels = {name: panel for panel, names in PANELS.items() for name in names}
+    order = list(panels)
+    shown: list[CommandInfo | TyperInfo] = [*app.registered_commands, *app.registered_groups]
+    for each in shown:
+        each.rich_help_panel = panels.get(_name(each))
+    app.registered_commands.sort(key=lambda each: order.index(_name(each)) if _name(each) in panels else -1)
+
+
+def _name(each: CommandInfo | TyperInfo) -> str:
+    return each.name or (each.callback.__name__ if each.callback else "")
 
 
 def main() -> NoReturn:

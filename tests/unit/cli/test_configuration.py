@@ -86,7 +86,9 @@ def test_plan_of_the_example() -> None:
 
 
 def test_plan_of_an_image(project: Path) -> None:
-    (project / "sluice.yaml").write_text("build: {image: {repository: registry.example/shop, dockerfile: web.docker}}\n")
+    (project / "sluice.yaml").write_text(
+        "build: {image: {repository: registry.example/shop, dockerfile: web.docker}}\n"
+    )
     assert "▸ build      image registry.example/shop of web.docker  (" in sluice("plan", project).output
 
 
