@@ -38,6 +38,10 @@ from sluice.targets.process import ProcessTarget
 from sluice.tools.caddy import Caddy
 from sluice.tools.supervisor import Supervisor
 from tests.postgres.parts import a_run, rows
+from tests.postgres_server import PostgresServer, migrated_postgres
+
+STEPS = ["prepare", "start", "health", "candidate", "verify", "switch", "confirm", "drain", "remove"]
+"""Names of the steps of a deploy that takes over from another release."""
 
 SERVER = """
 import os, sys, threading, time
@@ -252,6 +256,26 @@ files={conf}/*.conf
     finally:
         daemon.terminate()
         daemon.wait(20)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What replicas of any kind need beside them: a process manager, the proxy, the journal's database server."""
+
+    socket: Path
+    admin: str
+    postgres: PostgresServer
+
+
+@contextmanager
+def running_parts(folder: Path) -> Iterator[Parts]:
+    """Start the parts of a deploy that are no replicas."""
+    with (
+        running_supervisor(folder / "s") as socket_path,
+        running_caddy(folder / "caddy") as admin,
+        migrated_postgres() as postgres,
+    ):
+        yield Parts(socket_path, admin, postgres)
 
 
 class City:

@@ -1,23 +1,23 @@
-"""A Docker engine, spoken to through its API: every failure is a named error, every call has a time limit."""
+"""The engine of an environment, spoken to through its API: every failure is a named error, every call has a limit."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from functools import cache
 from typing import Any
 
 import docker
 import requests
-from docker.errors import APIError, DockerException, NotFound
-from docker.tls import TLSConfig
+from docker.errors import APIError, NotFound
 
-from sluice.config.docker import DockerConfig
+from sluice.config.docker import DockerConfig, EngineTls
 from sluice.errors import DeployFailedError, InfrastructureError, TransientError
 from sluice.secrets import resolve
 from sluice.targets.base import Log, PortTakenError
 from sluice.targets.docker_files import packed, unpacked
+from sluice.tools.docker.engine import connect, told
 
 TIMEOUT = 60.0  # seconds that the engine may take to answer; a hanging one is told, not waited for
 TAKEN = ("port is already allocated", "address already in use")
@@ -26,13 +26,6 @@ UNKNOWN = ("manifest unknown", "not found", "name unknown", "repository does not
 
 Facts = dict[str, Any]
 """What the engine tells of a container or an image."""
-
-
-class EngineError(TransientError):
-    """The engine does not answer, or did not do what it was asked for."""
-
-    code = "ENGINE_DOWN"
-    next_step = "Start the Docker engine, or correct `docker.engine`; what served keeps its place. Then run again."
 
 
 class ImageGoneError(DeployFailedError):
@@ -48,10 +41,7 @@ class Engine:
     def __init__(self, config: DockerConfig) -> None:
         self.address = config.engine
         self._login = config.login
-        with self._told("connect"):
-            self._api = _client(
-                os.getpid(), config.engine, config.tls and (config.tls.ca, config.tls.cert, config.tls.key)
-            )
+        self._api = _client(os.getpid(), config.engine, config.tls)
 
     def pull(self, reference: str, log: Log | None = None) -> Facts:
         """Return the image, pulled by its digest unless it is there.
@@ -65,14 +55,13 @@ class Engine:
         if log is not None:
             log(f"pull {reference}")
         repository, _, digest = reference.partition("@")
-        try:
-            for line in self._api.pull(repository, tag=digest, auth_config=self._auth(), stream=True, decode=True):
-                if "error" in line:
-                    raise self._not_pulled(reference, str(line["error"]))
-        except APIError as error:
-            raise self._not_pulled(reference, str(error.explanation or error)) from error
-        except (DockerException, requests.RequestException) as error:
-            raise self._down("pull", error) from error
+        with self._told("pull"):
+            try:
+                for line in self._api.pull(repository, tag=digest, auth_config=self._auth(), stream=True, decode=True):
+                    if "error" in line:
+                        raise self._not_pulled(reference, str(line["error"]))
+            except APIError as error:
+                raise self._not_pulled(reference, str(error.explanation or error)) from error
         pulled = self.image(reference)
         if pulled is None:
             raise ImageGoneError("the engine pulled something else", where=self.address, found=reference)
@@ -87,8 +76,9 @@ class Engine:
     def in_registry(self, reference: str) -> bool:
         """Tell whether the registry still has the image; asked through the engine, which has the way to it."""
         try:
-            self._api.inspect_distribution(reference, auth_config=self._auth())
-        except (DockerException, requests.RequestException):  # refused, gone or down: it could not be pulled now
+            with self._told("ask the registry"):
+                self._api.inspect_distribution(reference, auth_config=self._auth())
+        except InfrastructureError:  # refused, gone or down: it could not be pulled now
             return False
         return True
 
@@ -109,17 +99,11 @@ class Engine:
         Raises:
             PortTakenError: another program has its port.
         """
-        try:
-            self._api.start(container)
-        except APIError as error:
-            told = str(error.explanation or error)
-            if any(text in told for text in TAKEN):
-                raise PortTakenError("another program took the port of a container", where=self.address) from error
-            raise DeployFailedError(
-                "the engine cannot start the container", code="START_REFUSED", where=self.address, allowed=told
-            ) from error
-        except (DockerException, requests.RequestException) as error:
-            raise self._down("start container", error) from error
+        with self._told("start container"):
+            try:
+                self._api.start(container)
+            except APIError as error:
+                raise _not_started(self.address, str(error.explanation or error)) from error
 
     def inspect(self, container: str) -> Facts | None:
         """Return what the engine knows of a container; None when it is gone."""
@@ -208,8 +192,8 @@ class Engine:
         secret = resolve({"password": self._login.password}, "docker.login")
         return {"username": self._login.username, **secret}
 
-    def _not_pulled(self, reference: str, told: str) -> Exception:
-        text = told.lower()
+    def _not_pulled(self, reference: str, words: str) -> Exception:
+        text = words.lower()
         if any(word in text for word in FORBIDDEN):
             return ImageGoneError(
                 "the registry refuses the pull",
@@ -219,26 +203,27 @@ class Engine:
                 next_step="Correct `docker.login` of the environment.",
             )
         if any(word in text for word in UNKNOWN):
-            return ImageGoneError("the image is neither local nor in the registry", where=reference, found=told)
+            return ImageGoneError("the image is neither local nor in the registry", where=reference, found=words)
         return TransientError(
-            "the registry does not answer the engine", code="REGISTRY_DOWN", where=reference, found=told
+            "the registry does not answer the engine", code="REGISTRY_DOWN", where=reference, found=words
         )
 
-    def _down(self, what: str, error: Exception) -> InfrastructureError:
-        return EngineError("the Docker engine does not do its work", where=f"{self.address}: {what}", found=error)
+    def _told(self, what: str) -> AbstractContextManager[None]:
+        return told(f"{self.address}: {what}")
 
-    @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except NotFound:
-            raise  # the caller knows what it means
-        except (DockerException, requests.RequestException) as error:
-            raise self._down(what, error) from error
+
+def _not_started(address: str, words: str) -> DeployFailedError:
+    if any(text in words for text in TAKEN):
+        return PortTakenError("another program took the port of a container", where=address)
+    return DeployFailedError(
+        "the engine cannot start the container",
+        code="START_REFUSED",
+        where=address,
+        next_step=f"The engine says: {words}",
+    )
 
 
 @cache
-def _client(_process: int, address: str, tls: tuple[str, str, str] | None) -> docker.APIClient:
+def _client(_process: int, address: str, tls: EngineTls | None) -> docker.APIClient:
     """Return this process's client: connections cannot be shared with a child."""
-    config = TLSConfig(client_cert=(tls[1], tls[2]), ca_cert=tls[0], verify=True) if tls else None
-    return docker.APIClient(address, version="auto", timeout=TIMEOUT, tls=config, use_ssh_client=True)
+    return connect(address, tls, TIMEOUT).api

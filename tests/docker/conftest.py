@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import docker
 import pytest
 
-from tests.deploy_parts import running_caddy, running_supervisor
+from tests.deploy_parts import Parts, running_parts
 from tests.docker_city import DockerCity, Images, running_docker_city
 from tests.docker_parts import (
     BUSYBOX,
@@ -26,7 +25,7 @@ from tests.docker_parts import (
     running_registry,
 )
 from tests.image_parts import Yard
-from tests.postgres_server import TEMPLATE, PostgresServer, migrated_postgres
+from tests.postgres_server import TEMPLATE
 
 
 @pytest.fixture(scope="session")
@@ -73,25 +72,11 @@ def python_image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> st
     return PYTHON
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What is beside the engine: a process manager, the proxy, the journal's database server."""
-
-    socket: Path
-    admin: str
-    postgres: PostgresServer
-
-
 @pytest.fixture(scope="session")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     """The parts of a deploy that are no containers."""
-    folder = tmp_path_factory.mktemp("parts")
-    with (
-        running_supervisor(folder / "s") as socket_path,
-        running_caddy(folder / "caddy") as admin,
-        migrated_postgres() as postgres,
-    ):
-        yield Parts(socket_path, admin, postgres)
+    with running_parts(tmp_path_factory.mktemp("parts")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 from sluice.errors import DeployFailedError
 from sluice.stages.deploy import repair
-from tests.deploy_parts import Load, get
+from tests.deploy_parts import STEPS, Load, get
 from tests.docker_city import MEMORY, DockerCity
 
 pytestmark = pytest.mark.docker
@@ -38,17 +38,7 @@ def test_releases_take_over_and_no_request_fails(city: DockerCity) -> None:
     assert city.serving() == "one"
     assert record.target == "docker"
     assert record.running_digests == (city.images.release("one").digest,)
-    assert [step.name for step in record.steps] == [
-        "prepare",
-        "start",
-        "health",
-        "candidate",
-        "verify",
-        "switch",
-        "confirm",
-        "drain",
-        "remove",
-    ]
+    assert [step.name for step in record.steps] == STEPS
     assert {step.status for step in record.steps} == {"done"}
     assert [(r.healthy, r.restarts, r.memory_limit_bytes, r.cpu_limit) for r in record.replicas] == [
         (True, 0, MEMORY, 1.0)

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from sluice.errors import SluiceError
-from tests.deploy_parts import get, wait_for
-from tests.docker.conftest import Parts
+from tests.deploy_parts import Parts, get, wait_for
 from tests.docker_city import DockerCity, Images, running_docker_city
 from tests.faults.test_deploy_kills import killed_at
 from tests.postgres_server import TEMPLATE

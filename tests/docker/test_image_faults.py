@@ -370,6 +370,6 @@ def test_a_base_that_is_not_there_is_named_by_its_line(yard: Yard, registry: Reg
 
 def test_no_engine_is_the_worlds_fault(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
-    with pytest.raises(SluiceError, match="ENGINE_GONE: the Docker engine does not answer") as caught:
+    with pytest.raises(SluiceError, match="ENGINE_DOWN: the Docker engine does not answer") as caught:
         yard.make()
     assert caught.value.transient

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.deploy_parts import City, running_caddy, running_city, running_supervisor
-from tests.postgres_server import TEMPLATE, PostgresServer, migrated_postgres
-
-
-@dataclass(frozen=True)
-class Parts:
-    socket: Path
-    admin: str
-    postgres: PostgresServer
+from tests.deploy_parts import City, Parts, running_city, running_parts
+from tests.postgres_server import TEMPLATE
 
 
 @pytest.fixture(scope="session")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
-    folder = tmp_path_factory.mktemp("parts")
-    with (
-        running_supervisor(folder / "s") as socket_path,
-        running_caddy(folder / "caddy") as admin,
-        migrated_postgres() as postgres,
-    ):
-        yield Parts(socket_path, admin, postgres)
+    with running_parts(tmp_path_factory.mktemp("parts")) as running:
+        yield running
 
 
 @pytest.fixture

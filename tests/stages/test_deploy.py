@@ -15,7 +15,7 @@ from sluice.errors import DeployFailedError, DeployRefusedError, InfrastructureE
 from sluice.stages.deploy import deploy
 from sluice.targets import process
 from sluice.tools.caddy import TRY_SECONDS, Caddy
-from tests.deploy_parts import City, Load, free_port, get, release, request, wait_for
+from tests.deploy_parts import STEPS, City, Load, free_port, get, release, request, wait_for
 
 HIDDEN = "correct-horse-battery-staple"
 
@@ -34,17 +34,7 @@ def test_a_release_takes_over_after_its_smoke_test_and_no_request_fails(city: Ci
     assert (record.passed, record.changed, record.candidate_address) == (True, True, None)
     assert record.running_digests == (release("four").digest,)
     assert record.previous == release("three")
-    assert [step.name for step in record.steps] == [
-        "prepare",
-        "start",
-        "health",
-        "candidate",
-        "verify",
-        "switch",
-        "confirm",
-        "drain",
-        "remove",
-    ]
+    assert [step.name for step in record.steps] == STEPS
     assert {step.status for step in record.steps} == {"done"}
     assert city.states() == ["serving"] * 4
 

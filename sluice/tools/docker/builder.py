@@ -155,5 +155,5 @@ def failure(message: str, platform: str, tail: list[str]) -> BuildFailedError | 
 
 def _known(image_id: str) -> str:
     if not image_id:
-        raise TransientError("the engine ended the build without an image", code="ENGINE_GONE")
+        raise TransientError("the engine ended the build without an image", code="BUILD_LOST")
     return image_id

@@ -1,4 +1,7 @@
-"""Which Docker engine is used, and whether it answers."""
+"""A Docker engine: which one, the connection to it, and what goes wrong with it as named errors.
+
+Builds and the target `docker` open their engines here.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +10,46 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import urllib3
 from docker import DockerClient
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, StreamParseError
+from docker.tls import TLSConfig
 from requests.exceptions import RequestException
 
-from sluice.errors import SluiceError, TransientError
+from sluice.config.docker import LOCAL, EngineTls
+from sluice.errors import InfrastructureError, TransientError
 
-DEFAULT = "unix:///var/run/docker.sock"
 SECONDS = 120.0  # of one request; a build streams, so that the limit is between two lines
 PROBE_SECONDS = 5.0
+_UNHEARD = (RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError, StreamParseError)
 
 
-class EngineGoneError(TransientError):
+class EngineDownError(TransientError):
     """No Docker engine answers where one was named."""
 
-    code = "ENGINE_GONE"
-    next_step = "Start the engine, or name another in DOCKER_HOST; `sluice doctor` shows what is found."
+    code = "ENGINE_DOWN"
+    next_step = (
+        "Start the engine, or name another (DOCKER_HOST, `docker.engine`); what served keeps its place. "
+        "`sluice doctor` shows what is found."
+    )
 
 
-class EngineError(SluiceError):
+class EngineRefusedError(InfrastructureError):
     """The engine refused what was asked for."""
 
     code = "ENGINE_REFUSED"
 
 
+class EngineFullError(InfrastructureError):
+    """The disk of the engine's own data is full."""
+
+    code = "ENGINE_DISK_FULL"
+    next_step = "Make room where the engine keeps its data (`docker system df`); what served keeps its place."
+
+
 def address() -> str:
     """Return the address of the engine: what DOCKER_HOST names, else the usual socket."""
-    return os.environ.get("DOCKER_HOST") or DEFAULT
+    return os.environ.get("DOCKER_HOST") or LOCAL
 
 
 def version() -> str | None:
@@ -41,37 +57,67 @@ def version() -> str | None:
     try:
         with engine(timeout=PROBE_SECONDS) as client:
             return str(client.version()["Version"])
-    except SluiceError:
+    except InfrastructureError:
         return None
 
 
 @contextmanager
-def engine(url: str | None = None, timeout: float = SECONDS) -> Iterator[DockerClient]:
-    """Open a connection to an engine; what goes wrong with it becomes an error that says where.
+def engine(timeout: float = SECONDS) -> Iterator[DockerClient]:
+    """Open a connection to the engine that builds; what goes wrong with it becomes an error that says where.
 
     Raises:
-        EngineGoneError: it does not answer.
-        EngineError: it refuses what is asked for.
+        EngineDownError: it does not answer.
+        EngineRefusedError, EngineFullError: it refuses what is asked for.
     """
-    where = url or address()
+    where = address()
+    client = connect(where, timeout=timeout)
     try:
-        _knock(where)
-        client = DockerClient(base_url=where, version="auto", timeout=timeout)
-    except (DockerException, RequestException, OSError, ValueError) as error:
-        raise EngineGoneError("the Docker engine does not answer", where=where, found=error) from error
-    try:
-        yield client
-    except APIError as error:
-        raise EngineError("the Docker engine refused", where=where, found=error.explanation or error) from error
-    except (RequestException, OSError) as error:
-        raise EngineGoneError("the Docker engine went away", where=where, found=error) from error
+        with told(where):
+            yield client
     finally:
         client.close()
 
 
-def _knock(url: str) -> None:
+def connect(where: str, tls: EngineTls | None = None, timeout: float = SECONDS) -> DockerClient:
+    """Return a client of an engine that answers; every request of it has a time limit.
+
+    Raises:
+        EngineDownError: it does not answer.
+    """
+    config = TLSConfig(client_cert=(tls.cert, tls.key), ca_cert=tls.ca, verify=True) if tls else None
+    try:
+        _knock(where)
+        return DockerClient(base_url=where, version="auto", timeout=timeout, tls=config, use_ssh_client=True)
+    except (DockerException, RequestException, OSError, ValueError) as error:
+        raise EngineDownError("the Docker engine does not answer", where=where, found=error) from error
+
+
+@contextmanager
+def told(where: str) -> Iterator[None]:
+    """Turn what the SDK raises into errors that say where.
+
+    Raises:
+        EngineDownError: it went away, or takes too long.
+        EngineRefusedError, EngineFullError: it refuses what is asked for.
+    """
+    try:
+        yield
+    except APIError as error:
+        raise refusal(where, str(error.explanation or error)) from error
+    except (DockerException, *_UNHEARD) as error:
+        raise EngineDownError("the Docker engine went away, or hangs", where=where, found=error) from error
+
+
+def refusal(where: str, words: str) -> InfrastructureError:
+    """Return the error that the engine's own words are."""
+    if "no space left on device" in words.lower():
+        return EngineFullError("the Docker engine has no room for its data", where=where, found=words)
+    return EngineRefusedError("the Docker engine refused", where=where, next_step=f"The engine says: {words}")
+
+
+def _knock(where: str) -> None:
     """Connect once by ourselves: the SDK leaves sockets open that do not connect."""
-    if url.startswith("unix://"):
+    if where.startswith("unix://"):
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(PROBE_SECONDS)
-            probe.connect(url.removeprefix("unix://"))
+            probe.connect(where.removeprefix("unix://"))
