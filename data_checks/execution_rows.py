@@ -10,6 +10,7 @@ from data_checks import execution as one
 from data_checks.facts import BoundaryFacts
 from data_checks.frames import Row
 from sluice.records.testing import TestExecution, TestRecord
+from sluice.states import Severity
 
 SKIPPED, NOT_GATED, LEFT_TO_T04 = "skipped as declared", "not held against a gate", "stale (T04)"
 NAMED_ONCE = {"pytest", "unittest"}  # elsewhere two tests may honestly have one name
@@ -201,14 +202,26 @@ def story(execution: TestExecution, record: TestRecord) -> str:
 
 
 def unexpected(execution: TestExecution, record: TestRecord) -> int:
-    """Return the unexpected passes that count as good: under a runner that calls them red, or counted twice."""
-    if not execution.xpassed:
-        return 0
-    red_only_by_them = execution.exit_code != 0 and not execution.red
+    """Return the unexpected passes that count as good: against their runner's rule, counted twice, or let pass."""
+    if is_against_rule(execution, record):
+        return max(execution.xpassed, execution.xpassed_strict)
+    return execution.xpassed if execution.exit_code == 0 else 0
+
+
+def of_unexpected(record: TestRecord, _facts: BoundaryFacts) -> Severity:
+    """Stop where the runner's own rule is hidden; an unexpected pass that the runner lets pass is shown."""
+    hidden = any(is_against_rule(each, record) for each in reported(record))
+    let_pass = any(unexpected(each, record) for each in reported(record)) and not hidden
+    return Severity.WARN if let_pass else Severity.STOP
+
+
+def is_against_rule(execution: TestExecution, record: TestRecord) -> bool:
+    """Tell whether an unexpected pass is good only because something hides what the runner's own rule says of it."""
     green = execution.passed + execution.flaky + execution.xfailed + execution.xpassed
-    known = green + execution.red + execution.skipped
-    counted_twice = known > execution.total
-    return execution.xpassed if counted_twice or (red_only_by_them and record.passed) else 0
+    counted_twice = execution.xpassed > 0 and green + execution.red + execution.skipped > execution.total
+    strict_and_green = execution.xpassed_strict > 0 and (execution.exit_code == 0 or record.passed)
+    red_only_by_them = execution.xpassed > 0 and execution.exit_code != 0 and not execution.red
+    return counted_twice or strict_and_green or (red_only_by_them and record.passed)
 
 
 def is_gated(execution: TestExecution, record: TestRecord, facts: BoundaryFacts) -> bool:

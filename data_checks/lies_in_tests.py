@@ -127,7 +127,8 @@ LIES = (
         TEST,
         STOP,
         "A test that is expected to fail passed, and that was counted as good.",
-        "an expected failure passed under strict mode, or is counted as passed",
+        "an expected failure passed under strict mode, and the run is green, or it is counted as passed; one that the "
+        "runner itself lets pass (no strict mode) is a warning",
         "Take the expected-failure mark off the test, or mend the test.",
     ),
     Lie(

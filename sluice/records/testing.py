@@ -130,6 +130,9 @@ class TestExecution(Frozen):
     skipped: int = Field(ge=0)
     xfailed: int = Field(default=0, ge=0)
     xpassed: int = Field(default=0, ge=0)
+    xpassed_strict: int = Field(
+        default=0, ge=0, description="expected failures that passed, which the runner's own rule makes red"
+    )
     flaky: int = Field(default=0, ge=0, description="green only on a retry; not among `passed`")
     collected: int | None = None
     collection: ArtifactRef | None = Field(default=None, description="of a shard: ids that it found and ran, as JSON")

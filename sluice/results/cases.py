@@ -28,6 +28,15 @@ COLUMNS = (
 STATUSES = ("passed", "flaky", "failed", "error", "skipped", "xfailed", "xpassed")
 RED = ("failed", "error")
 QUOTES = 8  # around the four texts of a row
+# How runners word that an expected failure passed: pytest, unittest (ours, xmlrunner, pytest), Jest, Playwright.
+UNEXPECTED = (
+    "[XPASS(strict)]",
+    "unexpected success",
+    "Unexpected success",
+    "UnexpectedSuccess",
+    "Failing test passed even though it was supposed to fail",
+    "Expected to fail, but passed",
+)
 SHOWN_FAILURES = 50
 SHOWN_IDS = 50
 
@@ -60,6 +69,7 @@ class Tally:
     duplicate_ids: list[str] = field(default_factory=list)
     failures: list[dict[str, str]] = field(default_factory=list)
     notes_cut: int = 0
+    unexpected: int = 0
 
     @property
     def total(self) -> int:
@@ -189,6 +199,7 @@ class CaseWriter:
 
     def _keep_failure(self, key: int, classname: str, name: str, status: str, message: str, detail: str) -> None:
         self._red.add(key)
+        self.tally.unexpected += message.startswith(UNEXPECTED)
         if len(self.tally.failures) < SHOWN_FAILURES:
             self.tally.failures.append(
                 {

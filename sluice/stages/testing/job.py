@@ -101,6 +101,7 @@ class Trace:
         running: ids of tests that began and did not end.
         counter: what pytest itself writes into its report as the number of tests.
         xpassed: case ids that passed though they were expected to fail.
+        strict: those among such that the runner's own rule makes red.
         reruns: case ids that were run again, once for each time.
         skipped_files: case ids of files that were skipped as a whole; every shard reports them.
         only: just the tests that were asked for ran.
@@ -113,6 +114,7 @@ class Trace:
     running: tuple[str, ...] = ()
     counter: int | None = None
     xpassed: tuple[str, ...] = ()
+    strict: tuple[str, ...] = ()
     reruns: tuple[str, ...] = ()
     skipped_files: tuple[str, ...] = ()
     only: bool = False
@@ -148,7 +150,7 @@ def _take_event(event: dict[str, Any], told: dict[str, Any], running: dict[str, 
             counter = event.get("counter")
             told["counter"] = counter if isinstance(counter, int) else None
             told["only"] = event.get("only") is True
-            for name in ("xpassed", "reruns", "skipped_files", "ran", "left_out"):
+            for name in ("xpassed", "strict", "reruns", "skipped_files", "ran", "left_out"):
                 told[name] = tuple(str(one) for one in event.get(name, ()))
 
 

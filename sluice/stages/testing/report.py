@@ -130,7 +130,7 @@ def _parse(job: Job, runner: Runner, taken: Sequence[Taken], trace: Trace) -> di
         repair=job.request.config.repair,
         format=job.request.config.format if runner.name == "command" else "junit",
         root=str(job.tree),
-        xpassed=list(trace.xpassed),
+        xpassed=[*trace.xpassed, *trace.strict],
         left_out=dict(Counter(trace.reruns) + Counter(trace.skipped_files if job.request.cell.shard > 1 else ())),
     )
 
@@ -161,6 +161,7 @@ def _fields(told: dict[str, Any], runner: Runner, trace: Trace, began: datetime)
         "declared_failed": _declared(drift, "failure", counts["failed"]),
         "declared_errors": _declared(drift, "error", counts["error"]),
         "declared_skipped": _declared(drift, "skipped", counts["skipped"]),
+        "xpassed_strict": max(len(trace.strict), told["unexpected"]),
         "duplicate_ids": tuple(told["duplicate_ids"]) if runner.ids_are_unique() else (),
         "passed_on_retry": tuple(sorted(set(reruns)))[:50],
         "invalid_durations": told["invalid_durations"],

@@ -9,7 +9,13 @@ from sqlalchemy import Engine
 
 from data_checks.registry import BY_CODE
 from sluice.store.engine import engine_for
-from tests.faults.lies import of_checkout, of_history, of_reports, of_tests  # noqa: F401 - they register their cases
+from tests.faults.lies import (  # noqa: F401 - they register their cases
+    of_checkout,
+    of_expected_failures,
+    of_history,
+    of_reports,
+    of_tests,
+)
 from tests.faults.lies.case import CASES, Case, Side
 from tests.postgres_server import TEMPLATE, migrated_postgres
 

@@ -223,40 +223,6 @@ def first_try(world: World) -> Made:
     return honest(world)
 
 
-EXPECTED = """
-import unittest
-class Case(unittest.TestCase):
-    def test_a(self): pass
-    @unittest.expectedFailure
-    def test_b(self): {}
-"""
-
-
-UNEXPECTED = """
-import pytest
-def test_a(): pass
-@pytest.mark.xfail
-def test_b(): pass
-"""
-STRICT = "def pytest_sessionfinish(session): session.exitstatus = 1\n"
-
-
-@lie("T16")
-def unexpected_and_called_passed(world: World) -> Made:
-    """an expected failure passed, the project's rule makes the runner red for it, and the stage calls it passed"""
-    record = world.test({"test_a.py": UNEXPECTED, "conftest.py": STRICT}, frameworks=["pytest"])
-    assert (record.passed, record.executions[0].xpassed) == (False, 1)
-    return record.model_copy(update={"passed": True, "reason": ""}), facts_of(record)
-
-
-@twin("T16")
-def expected_failure(world: World) -> Made:
-    """an expected failure failed"""
-    record = world.test({"test_a.py": EXPECTED.format("self.fail()")}, frameworks=["unittest"])
-    assert record.executions[0].xfailed == 1
-    return record, facts_of(record)
-
-
 @lie("T17")
 def clock_ahead(world: World) -> Made:
     """the report was stamped by a clock that is a day ahead"""

@@ -85,13 +85,13 @@ def test_an_honest_red_run_is_true_and_bad_and_is_believed() -> None:
         execution(case_seconds=1.9 * 60, environment={"pytest-xdist": "3.8.0"}),
         execution(case_seconds=0.0),
         execution(total=80, passed=80, skipped=0, xfailed=0, declared_total=80, declared_skipped=0, case_seconds=0.0),
-        execution(passed=9, xpassed=1),
+        red_execution(failed=2, passed=8, xpassed_strict=1),
         execution(skipped=11, passed=0, declared_skipped=11),
         execution(framework="unittest", exit_code=1, passed=9, xpassed=1),
     ],
     ids=["robot-137-failures", "red-command", "file-time-a-tick-early", "whole-second-file-times", "own-stamp",
          "no-counters", "no-coverage", "ungated-coverage-problem", "threads", "xdist", "all-zero-few", "all-zero-quick",
-         "xpass-not-strict", "nearly-all-skipped", "unexpected-success-called-red"],
+         "strict-xpass-called-red", "nearly-all-skipped", "unexpected-success-called-red"],
 )  # fmt: skip
 def test_honest_executions_are_believed(honest: TestExecution) -> None:
     believed(run_of(honest))
@@ -289,6 +289,23 @@ def test_t10_all_of_one_cell_of_the_matrix_was_skipped() -> None:
 def test_t16_an_unexpected_pass_that_the_runner_calls_red() -> None:
     lie = execution(framework="unittest", exit_code=1, passed=9, xpassed=1)
     caught(run_of(lie, passed=True), "T16", "no unexpected pass", "unittest [py3.11]: 1 unexpected passes")
+
+
+def test_t16_a_strict_expected_failure_that_passed_in_a_green_run() -> None:
+    lie = execution(passed=9, xpassed=1, xpassed_strict=1)
+    caught(run_of(lie), "T16", "no unexpected pass", "1 unexpected passes, exit green, report green, stage passed")
+
+
+def test_t16_a_strict_expected_failure_that_passed_and_only_the_exit_code_is_green() -> None:
+    lie = red_execution(exit_code=0, xpassed_strict=1)
+    caught(run_of(lie), "T16", "no unexpected pass", "exit green, report red")
+
+
+def test_t16_an_unexpected_pass_that_the_runner_lets_pass_is_shown() -> None:
+    report = check(run_of(execution(passed=9, xpassed=1)))
+    assert report.accepted
+    (warning,) = report.warnings
+    assert (warning.code, "1 unexpected passes" in warning.observed) == ("T16", True)
 
 
 def test_t16_an_unexpected_pass_that_is_counted_twice() -> None:

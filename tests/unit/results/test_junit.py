@@ -367,3 +367,20 @@ def test_repair_across_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_repair_leaves_other_encodings_alone(tmp_path: Path) -> None:
     text = "<?xml version='1.0' encoding='ISO-8859-1'?><testsuite><testcase name='grün'/></testsuite>"
     assert repaired(tmp_path, text.encode("latin-1")) == (0, "grün")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '<failure message="[XPASS(strict)] not yet"/>',
+        '<failure type="UnexpectedSuccess" message="unexpected success"/>',
+        '<error type="UnexpectedSuccess">UnexpectedSuccess</error>',
+        '<failure message="Unexpected success"/>',
+        "<failure>Failing test passed even though it was supposed to fail. </failure>",
+        '<failure message="Expected to fail, but passed."/>',
+    ],
+)
+def test_an_expected_failure_that_passed_is_counted_by_its_runners_words(read: Reading, said: str) -> None:
+    other = '<testcase name="b"><failure message="the page says: unexpected success"/></testcase>'
+    tally = read(f'<testsuite><testcase name="a">{said}</testcase>{other}</testsuite>').tally
+    assert (tally.unexpected, tally.total) == (1, 2)

@@ -126,10 +126,11 @@ def test_a_trace(tmp_path: Path) -> None:
         {"event": "start", "id": "a"},
         {"event": "finish", "id": "a"},
         {"event": "start", "id": "b"},
-        {"event": "end", "counter": 3, "xpassed": ["x"], "reruns": ["r", "r"]},
+        {"event": "end", "counter": 3, "xpassed": ["x"], "strict": ["s"], "reruns": ["r", "r"]},
         '{"event": "start", "id": "cut',
     )
-    assert read_trace(path) == Trace(collected=3, running=("b",), counter=3, xpassed=("x",), reruns=("r", "r"))
+    told = {"xpassed": ("x",), "strict": ("s",), "reruns": ("r", "r")}
+    assert read_trace(path) == Trace(collected=3, running=("b",), counter=3, **told)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from _sluice_shards import split
 
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "_sluice_plan.json"), encoding="utf-8") as _file:
     PLAN = json.load(_file)
+STRICT = "[XPASS(strict)]"  # how pytest's words on a strict expected failure that passed begin
 
 
 def case_id(nodeid):
@@ -50,6 +51,7 @@ class Recorder:
         self.file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - open until the process ends
         self.deselected = 0
         self.xpassed = []
+        self.strict = []
         self.reruns = []
         self.skipped_files = []
         self.broken_files = 0
@@ -104,6 +106,8 @@ class Recorder:
     def pytest_runtest_logreport(self, report):
         if report.outcome == "rerun":
             self.reruns.append(case_id(report.nodeid))
+        elif getattr(report, "sluice_strict", False):
+            self.strict.append(case_id(report.nodeid))
         elif report.passed and report.when == "call" and hasattr(report, "wasxfail"):
             self.xpassed.append(case_id(report.nodeid))
 
@@ -116,12 +120,25 @@ class Recorder:
             counter=counter_of_report(session.config),
             deselected=self.deselected,
             xpassed=self.xpassed,
+            strict=self.strict,
             reruns=self.reruns,
             skipped_files=self.skipped_files,
             ran=self.ran,
             only=getattr(session.config, "_sluice_only", False),
             pytest=pytest.__version__,
         )
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(call):
+    """Note what pytest says of an expected failure that passed, before a hook of the project says otherwise.
+
+    The mark is an attribute of the report, so that a worker of xdist sends it to its controller.
+    """
+    report = (yield).get_result()
+    told = str(report.longrepr) if call.when == "call" and report.failed else ""
+    if told.startswith(STRICT) or told.strip() == "Unexpected success":  # the latter: of a unittest.TestCase
+        report.sluice_strict = True
 
 
 def pytest_configure(config):
