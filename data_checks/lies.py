@@ -140,9 +140,10 @@ LIES = (
         "BASE_NOT_PINNED",
         BUILD,
         Severity.WARN,
-        "The interpreter under the release is not the one that was agreed on.",
+        "The interpreter or image under the release is not the one that was agreed on.",
         "the base is whatever this machine has, or (BASE_CHANGED) another than last time",
-        "Name it with `build.python` in sluice.yaml or `.python-version`; a change that was meant needs nothing.",
+        "Name it with `build.python` in sluice.yaml or `.python-version`, an image by `FROM image@sha256:…`; a change "
+        "that was meant needs nothing.",
     ),
     Lie(
         "B04",

@@ -9,7 +9,7 @@ from sluice.cli.screen import mark, out, seconds
 from sluice.report.words import plain
 from sluice.services.addresses import load
 from sluice.settings import Settings
-from sluice.states import RunState, StageName
+from sluice.states import CheckStatus, RunState, Severity, StageName
 from sluice.store.views import RunView
 
 RESUMABLE = (RunState.ERRORED, RunState.LOST, RunState.CANCELLED)  # what may end otherwise without another commit
@@ -40,9 +40,21 @@ def show_end(view: RunView) -> None:
     serving = next((stage.headline for stage in view.stages if stage.stage == StageName.DEPLOY), "")
     if serving and view.state == RunState.PASSED:
         out.print(f"  {serving}", markup=False)
+    if warnings := _warnings(view):
+        out.print(f"  warned of {', '.join(warnings)}", markup=False, style="yellow")
     logs_too = "" if view.state == RunState.PASSED else f"   ·   sluice logs {view.id[:8]}"
     logs_too += f"   ·   sluice resume {view.id[:8]}" if view.commit and view.state in RESUMABLE else ""
     out.print(f"  sluice report {view.id[:8]}{logs_too}", markup=False, style="dim")
+
+
+def _warnings(view: RunView) -> list[str]:
+    """Return what the boundaries warned of, and let pass."""
+    return [
+        f"{check.code} {check.name} ({stage.stage})"
+        for stage in view.stages
+        for check in stage.checks
+        if (check.status, check.severity) == (CheckStatus.FAILED, Severity.WARN)
+    ]
 
 
 def where_to_look(view: RunView) -> str:

@@ -32,7 +32,7 @@ class ReleaseSetupError(DeployFailedError):
     """The environment of a release cannot be made from its lock."""
 
     code = "RELEASE_SETUP_FAILED"
-    next_step = "The release before it still serves. The whole output is in the stage's log."
+    next_step = "What served before keeps its place. The whole output is in the stage's log."
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class ReplicaFailedError(DeployFailedError):
     """A new replica ended, or never answered; its last log lines are in the message."""
 
     code = "REPLICA_FAILED"
-    next_step = "The release before it still serves. Mend the service, then run again."
+    next_step = "What served before keeps its place. Mend the service, then run again."
 
 
 class PortTakenError(ReplicaFailedError):
