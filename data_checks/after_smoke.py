@@ -15,6 +15,7 @@ NOT_ASKED, NOT_REPORTED = "not asked", "nothing"
 FRESH, USUAL = "fresh", "usual"
 SLOWER, SLOWER_SECONDS, MORE_ERRORS = 1.0, 0.05, 0.01  # twice the usual p95, and 50 ms; one request in a hundred
 BUSY = 1.3  # times slower than idle: an idle machine measures 1.0 to 1.2
+CROWDED = 0.1  # of the time: what happens in less is hardly felt by a p95
 SAYS_DOWN = "nothing, since the smoke test failed"
 
 
@@ -50,8 +51,24 @@ def _slower(load: Load, usual: Baseline | None) -> str:
     high = usual.usual(relative=SLOWER, absolute=SLOWER_SECONDS).high
     if load.p95_seconds <= high:
         return ""
-    busy = f", and the machine was {load.slowdown:.1f} times slower than idle" if load.slowdown > BUSY else ""
-    return f"p95 {load.p95_seconds * 1000:.0f} ms, usual is up to {high * 1000:.0f} ms{busy}"
+    return f"p95 {load.p95_seconds * 1000:.0f} ms, usual is up to {high * 1000:.0f} ms{_busy(load)}"
+
+
+def _busy(load: Load) -> str:
+    if load.slowdown <= BUSY:
+        return ""
+    told = f", and the machine was {load.slowdown:.1f} times slower than idle"
+    if load.crowded is None:
+        return f"{told} (by whom is not known)"
+    return (
+        f"{told}: the release kept {load.release_cores:.1f} processors busy, others {load.other_cores:.1f}, "
+        f"and {load.crowded:.0%} of the time they left it none to spare"
+    )
+
+
+def made_slow(load: Load) -> bool:
+    """Tell whether others than the release can have made it slow; where nobody knows whose the load is, they can."""
+    return load.slowdown > BUSY and (load.crowded is None or load.crowded >= CROWDED)
 
 
 def _more_errors(load: Load, usual: Baseline | None) -> str:
@@ -62,14 +79,11 @@ def _more_errors(load: Load, usual: Baseline | None) -> str:
 
 
 def latency_severity(record: SmokeRecord, facts: BoundaryFacts) -> Severity:
-    """Only warn of a release that is slow where everything was; errors stop on a busy machine too."""
+    """Only warn of a release that others made slow; errors stop on a busy machine too."""
     load = record.load
-    quiet = load is None or load.slowdown <= BUSY
-    return (
-        Severity.STOP
-        if load is None or quiet or _more_errors(load, facts.baseline(metrics(record)[1]))
-        else Severity.WARN
-    )
+    if load is None or not made_slow(load) or _more_errors(load, facts.baseline(metrics(record)[1])):
+        return Severity.STOP
+    return Severity.WARN
 
 
 def told(release: str, upstream: str, seen: str) -> str:

@@ -142,7 +142,7 @@ LIES = (
         STOP,
         "The release is slower, or fails more often, than is usual here.",
         "p95 or error rate under load is outside of what the environment usually has, within the thresholds; slower on "
-        "a busy machine is a warning",
+        "a machine that others keep busy is a warning",
         "Compare with `sluice report` of an earlier run; where it is meant, a waiver of K04 says so.",
     ),
     Lie(

@@ -11,7 +11,7 @@ from sluice.records.build import BuildRecord
 from sluice.records.common import StageRecord
 from sluice.records.deploy import DeployRecord, DeployRequest, RollbackRecord, RollbackRequest
 from sluice.records.scan import ScanRecord
-from sluice.records.smoke import SmokeRequest
+from sluice.records.smoke import Copies, SmokeRequest
 from sluice.stages.deploy import hold, open_world
 from tasks.take_over import take_over
 from tasks.verdict import outcome
@@ -47,6 +47,7 @@ def release_to(
 
 def smoke_request(order: DeployRequest, deployed: DeployRecord) -> SmokeRequest:
     """Return what the smoke stage asks of the release, wherever it stands now."""
+    docker = order.declaration.docker if deployed.target == "docker" else None
     return SmokeRequest(
         environment=order.environment,
         address=deployed.smoke_address,
@@ -55,6 +56,11 @@ def smoke_request(order: DeployRequest, deployed: DeployRecord) -> SmokeRequest:
         upstream_digests=deployed.running_digests,
         new_release=deployed.changed,
         replicas=deployed.replicas_declared,
+        copies=Copies(
+            names=tuple(each.name for each in deployed.replicas),
+            pids=tuple(each.pid for each in deployed.replicas if each.pid),
+            docker=docker,
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from benchmarks.clean.machine import Machine, durations
 from benchmarks.clean.project import State, changes
+from sluice import busy
 from sluice.records.build import BuildRecord, Release
 from sluice.records.checkout import CheckoutRecord
 from sluice.records.common import ArtifactRef
@@ -19,6 +20,8 @@ from sluice.records.scan import Package, ScanRecord
 from sluice.records.smoke import SmokeRecord
 from sluice.records.testing import CoverageSummary, TestCell, TestExecution, TestRecord
 from tests import factories
+
+FELT = 1.15  # times slower: more is wanted of the processors than there is
 
 
 @dataclass(frozen=True)
@@ -195,7 +198,12 @@ class Records:
         failed = int(self.random.random() < 0.05)
         seen = 1 + (self.machine.slow - 1) * self.random.uniform(0.5, 1.1)  # what is measured before and after the load
         load = factories.load(
-            slowdown=seen, p50_seconds=p95 / 2.5, p95_seconds=p95, p99_seconds=p95 * 1.6, failed=failed
+            **self._contest(),
+            slowdown=seen,
+            p50_seconds=p95 / 2.5,
+            p95_seconds=p95,
+            p99_seconds=p95 * 1.6,
+            failed=failed,
         )
         checks = (
             factories.smoke_check(),
@@ -204,6 +212,16 @@ class Records:
         known = {"release": self.release, "upstream_digests": (self.digest,), "load": load, "checks": checks}
         known |= {"seen_release": self.commit, "seen_expected": self.commit}
         return factories.smoke(**known, **self._stage(5.0, dict))
+
+    def _contest(self) -> dict[str, float]:
+        """Return who has the two processors: when more is wanted than there is, all get less."""
+        release, load = self.random.uniform(0.02, 2.0), self.random.uniform(0.1, 0.3)
+        slow = self.machine.slow
+        others = 2 - (release + load) / slow if slow > FELT else self.random.uniform(0.0, 0.1)
+        release, load = release / slow, load / slow
+        shares = busy.shares([busy.Moment(0, 0, 0, 0), busy.Moment(1, release, load, release + load + others)], 2)
+        assert shares is not None
+        return {"release_cores": shares.theirs, "other_cores": shares.others, "crowded": shares.crowded}
 
     def rollback(self, target: Release) -> RollbackRecord:
         """Return the way back to an older release."""

@@ -6,10 +6,19 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from sluice.config.docker import DockerConfig
 from sluice.config.model import SmokeConfig
 from sluice.records.build import Release
 from sluice.records.common import Frozen, StageRecord
 from sluice.states import StageName
+
+
+class Copies(Frozen):
+    """The running copies of a release: process ids on this machine, or names of containers on an engine."""
+
+    names: tuple[str, ...] = ()
+    pids: tuple[int, ...] = ()
+    docker: DockerConfig | None = None
 
 
 class SmokeRequest(Frozen):
@@ -22,6 +31,7 @@ class SmokeRequest(Frozen):
     upstream_digests: tuple[str, ...] = Field(description="digests behind the proxy, from the deploy record")
     replicas: int = Field(default=6, ge=1, le=64, description="behind the proxy: each of them is asked for its version")
     new_release: bool = Field(description="False: the release already served and had passed; the load is skipped")
+    copies: Copies = Field(default=Copies(), description="whose processor time is watched under load")
 
 
 class SmokeCheck(Frozen):
@@ -57,6 +67,15 @@ class Load(Frozen):
     thresholds: tuple[Threshold, ...]
     slowdown: float = Field(
         default=1.0, ge=1, description="how many times its own time a busy process took, just before and after the load"
+    )
+    release_cores: float | None = Field(
+        default=None, ge=0, description="processors that the release kept busy meanwhile; None: not known"
+    )
+    other_cores: float | None = Field(
+        default=None, ge=0, description="processors that neither the release nor the load kept busy"
+    )
+    crowded: float | None = Field(
+        default=None, ge=0, le=1, description="share of the time in which others left the release no processor to spare"
     )
 
 

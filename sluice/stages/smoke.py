@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sluice.busy import slowdown
+from sluice.busy import Contest, Shares, slowdown
 from sluice.config.smoke import LoadConfig, SmokeConfig
 from sluice.errors import CommandError, ToolMissingError
 from sluice.findings.report import ScannerReportError
@@ -14,6 +14,7 @@ from sluice.records.common import ToolUse
 from sluice.records.smoke import Load, SmokeCheck, SmokeRecord, SmokeRequest, Threshold
 from sluice.stages.smoke_checks import Clock, Session, fresh_check, http_check, version_check
 from sluice.stages.workplace import Workplace, now
+from sluice.targets.processor import spent
 from sluice.tools import k6, programs
 
 REPLICAS = 6  # assumed where nobody says how many there are
@@ -32,7 +33,7 @@ def smoke(request: SmokeRequest, place: Workplace) -> SmokeRecord:
     failed = [check for check in checks if not check.passed]
     skipped = _why_no_load(request, failed)
     wanted = None if skipped else request.config.load
-    load, uses, broken = _load(request.address, wanted, place) if wanted else (None, (), None)
+    load, uses, broken = _load(request, wanted, place) if wanted else (None, (), None)
     checks += (broken,) if broken else ()
     reason = _reason(checks, load)
     return SmokeRecord(
@@ -101,20 +102,31 @@ def _declared(request: SmokeRequest) -> int:
 
 
 def _load(
-    address: str, config: LoadConfig, place: Workplace
+    request: SmokeRequest, config: LoadConfig, place: Workplace
 ) -> tuple[Load | None, tuple[ToolUse, ...], SmokeCheck | None]:
     """Return the load's figures, the run of k6, and a failed check in their place when k6 gave none."""
     started = now()
     try:
         program = programs.find(k6.NAME)
         version = programs.version(program, k6.VERSION, place.home.cache)
-        before = slowdown()
-        load, use = k6.run_load(program, version, address, config, place.workspace / "load", place.log)
-        load = load.model_copy(update={"slowdown": max(before, slowdown())})
+        before, contest = slowdown(), Contest(lambda: spent(request.copies))
+        contest.start()
+        try:
+            load, use = k6.run_load(program, version, request.address, config, place.workspace / "load", place.log)
+        finally:
+            shares = contest.shares()
+        measured = _measured(load, max(before, slowdown()), shares)
     except (CommandError, ScannerReportError, ToolMissingError) as error:
         problem = f"{error.message}{f': {error.found}' if error.found else ''}"
         return None, (), _no_figures(config, problem, started)
-    return load, (use,), None
+    return measured, (use,), None
+
+
+def _measured(load: Load, busy: float, shares: Shares | None) -> Load:
+    """Return the figures with how busy the machine was, and by whom."""
+    known = {} if shares is None else {"release_cores": shares.theirs, "other_cores": shares.others}
+    known |= {} if shares is None else {"crowded": min(1.0, shares.crowded)}
+    return load.model_copy(update={"slowdown": busy, **known})
 
 
 def _no_figures(config: LoadConfig, problem: str, started: datetime) -> SmokeCheck:

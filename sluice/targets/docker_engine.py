@@ -181,10 +181,16 @@ class Engine:
 
     def memory_limit(self, container: str) -> int | None:
         """Return the memory limit that the kernel holds a running container to."""
-        with self._told("read limits"), suppress(NotFound):
-            found = self._api.stats(container, stream=False, one_shot=True)
-            return int(limit) if (limit := found.get("memory_stats", {}).get("limit")) else None
-        return None
+        return int(self._stats(container).get("memory_stats", {}).get("limit") or 0) or None
+
+    def processor_seconds(self, container: str) -> float:
+        """Return the processor time that a container has used; 0 when it does not run."""
+        return float(self._stats(container).get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage") or 0) / 1e9
+
+    def _stats(self, container: str) -> Facts:
+        with self._told("read limits and use"), suppress(NotFound):
+            return dict(self._api.stats(container, stream=False, one_shot=True))
+        return {}
 
     def _auth(self) -> dict[str, str] | None:
         if self._login is None:

@@ -11,7 +11,9 @@ from uuid import uuid4
 import pytest
 
 from sluice.errors import DeployFailedError
+from sluice.records.smoke import Copies
 from sluice.stages.deploy import repair
+from sluice.targets.processor import spent
 from tests.deploy_parts import STEPS, Load, get
 from tests.docker_city import MEMORY, DockerCity
 
@@ -45,6 +47,19 @@ def test_releases_take_over_and_no_request_fails(city: DockerCity) -> None:
     ] * 2
     assert {r.limits_enforced for r in record.replicas} == {("memory:cgroup", "cpu:cgroup", "pids:cgroup")}
     assert {r.release_digest for r in record.replicas} == {city.images.release("one").digest}
+
+
+def test_the_engine_tells_what_the_replicas_burn(city: DockerCity) -> None:
+    record = city.release(city.images.release("one"))
+    copies = Copies(names=tuple(each.name for each in record.replicas), docker=city.declaration().docker)
+    before = spent(copies)
+    assert before is not None
+    with Load(city.url, rate=200) as load:
+        load.wait_for(200)
+    after = spent(copies)
+    assert after is not None
+    assert after > before > 0
+    assert spent(copies.model_copy(update={"names": ("gone",)})) is None
 
 
 def test_a_container_is_closed_and_says_whose_it_is(city: DockerCity) -> None:
