@@ -100,6 +100,9 @@ class DeployJournal(Protocol):
     def open_rollbacks(self, project: str, environment: str) -> tuple[str, ...]:
         """Return the ids of rollbacks that were begun here and never finished."""
 
+    def bad_release(self, rollback_id: str) -> tuple[Release, str] | None:
+        """Return the release that a rollback got away from, and why; None when it names none."""
+
     def fence(self, lease: Lease, project: str, environment: str, release: Release, reason: str) -> None:
         """Forbid this release here from now on."""
 

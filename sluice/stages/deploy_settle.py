@@ -107,7 +107,7 @@ def close_open(mine: Turn, but: str = "") -> int:
 
 
 def _end_rollback(mine: Turn, rollback_id: str, won: ReplicaSet | None) -> None:
-    """Close a rollback that was killed; one that had switched already is proven now, as it would have been then."""
+    """Close a rollback that was killed; one that had switched is proven now, and the bad release fenced."""
     if won is None:
         mine.end_rollback(rollback_id, "interrupted", "killed before the old release took over")
         return
@@ -115,6 +115,9 @@ def _end_rollback(mine: Turn, rollback_id: str, won: ReplicaSet | None) -> None:
         release=won.release, service=won.service, declaration=won.declaration, smoke=SmokeConfig()
     )
     well = all(check.passed for check in mine.world.prove(mine.site.address, kept))
+    bad = mine.world.journal.bad_release(rollback_id)
+    if bad is not None and bad[0].digest != won.release.digest:
+        mine.fence(*bad)
     mine.end_rollback(rollback_id, "serving", "killed after the old release took over", validated=well)
 
 

@@ -16,7 +16,7 @@ from sluice.store.leases import RENEWAL_SECONDS
 from sluice.store.locks import EnvironmentLocks, Lease
 from sluice.store.moves import Moves
 from sluice.store.releases import FenceInfo, Releases
-from sluice.store.tables.deployments import DeploymentStep
+from sluice.store.tables.deployments import DeploymentStep, Rollback
 from sluice.store.tables.environments import Environment, ReleaseFence
 from sluice.store.tables.releases import Release as ReleaseRow
 from sluice.store.unsettled import Unsettled
@@ -66,6 +66,16 @@ class Journal(EnvironmentLocks, Moves, Releases, Ports, Unsettled, Approvals):
             place = find_environment(connection, project, environment)
             query = select(MOVES.proven).where(MOVES.environment_id == place, *tested)
             return connection.scalar(query.order_by(MOVES.number.desc()).limit(1)) is True
+
+    @retry_database
+    def bad_release(self, rollback_id: str) -> tuple[Release, str] | None:
+        """Return the release that a rollback got away from, and why; None when it names none."""
+        query = select(Rollback.environment_id, Rollback.from_digest, Rollback.reason)
+        with self.engine.connect() as connection:
+            row = connection.execute(query.where(Rollback.id == rollback_id)).one()
+            if row.from_digest is None:
+                return None
+            return _release(connection, row.environment_id, row.from_digest), row.reason
 
     @retry_database
     def steps(self, move_id: str) -> tuple[Step, ...]:

@@ -5,29 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from itertools import product
+from collections.abc import Iterator
 
 import pytest
 
-from sluice.failpoints import MOMENTS
 from sluice.stages.deploy import deploy
-from tests.deploy_parts import (
-    City,
-    Load,
-    get,
-    release,
-    running_caddy,
-    running_city,
-    running_supervisor,
-    wait_for,
-)
-from tests.postgres_server import TEMPLATE, migrated_postgres
+from tests.deploy_parts import STEPS, City, Load, get, release, running_city, running_parts, wait_for
+from tests.kill_parts import ROLLBACK_STEPS, Point, deploy_killed, in_child, points, rollback_killed
+from tests.postgres_server import TEMPLATE
 
 pytestmark = pytest.mark.faults
-
-DEPLOY_STEPS = ("prepare", "start", "health", "candidate", "verify", "switch", "confirm", "drain", "remove")
-ROLLBACK_STEPS = ("start", "switch", "remove", "validate", "fence")
 
 
 @pytest.fixture(scope="module")
@@ -35,75 +22,26 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     """One environment for all kills: each test goes on from what the one before it left settled."""
     folder = tmp_path_factory.mktemp("kills")
     with (
-        running_supervisor(folder / "s") as socket_path,
-        running_caddy(folder / "caddy") as admin,
-        migrated_postgres() as postgres,
-        postgres.database(TEMPLATE) as database,
-        running_city(folder, socket_path, admin, database) as city,
+        running_parts(folder) as parts,
+        parts.postgres.database(TEMPLATE) as database,
+        running_city(folder, parts.socket, parts.admin, database) as city,
     ):
         city.replicas = 1
-        city.release(city.store(release("zero")))
         city.release(city.store(release("one")))
+        city.release(city.store(release("two")))
         yield city
 
 
-def in_child(city: City, work: Callable[[], object], **environment: str) -> int:
-    """Do `work` in a process of its own; return how that ended: its exit code, or minus the signal."""
-    pid = os.fork()
-    if pid == 0:
-        os.environ.update(environment)
-        city.connect()
-        try:
-            work()
-        except BaseException:
-            os._exit(1)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def killed_at(city: City, step: str, moment: str, work: Callable[[], object]) -> None:
-    city.open_run()
-    code = in_child(city, work, SLUICE_FAILPOINT=f"{step}:{moment}:kill", SLUICE_ALLOW_FAILPOINTS="1")
-    assert code == -signal.SIGKILL, f"{step}:{moment} was not reached"
-    city.lose_run()
-
-
-@pytest.mark.parametrize(("step", "moment"), list(product(DEPLOY_STEPS, MOMENTS)))
-def test_a_deploy_killed_anywhere_is_settled(city: City, step: str, moment: str) -> None:
-    before = city.serving()
-    wanted = "two" if before == "one" else "one"
-    fresh = city.store(release(wanted))
-
-    killed_at(city, step, moment, lambda: city.release(fresh))
-    assert get(city.url) in ((200, before), (200, wanted))
-    started = time.monotonic()
+@pytest.mark.parametrize("point", points(STEPS), ids=":".join)
+def test_a_deploy_killed_anywhere_is_settled(city: City, point: Point) -> None:
+    deploy_killed(city, point, lambda name: city.store(release(name)))
     settled = city.settle()
-
-    assert time.monotonic() - started < 10
-    assert settled is not None
-    took_over = DEPLOY_STEPS.index(step) > DEPLOY_STEPS.index("switch") or (step == "switch" and moment != "before")
-    assert city.serving() == (wanted if took_over else before)
-    assert set(city.states()) <= {"serving", "interrupted"}
-    assert "started" not in {status for _, status in city.steps()}
-    assert city.settle() == settled
+    assert city.settle() == settled, "settling again changes nothing"
 
 
-@pytest.mark.parametrize(("step", "moment"), [*product(ROLLBACK_STEPS, ("effect",)), ("switch", "before")])
-def test_a_rollback_killed_anywhere_is_settled(city: City, step: str, moment: str) -> None:
-    city.forget_fences()
-    before = city.serving()
-    city.release(city.store(release("bad")))
-    assert city.serving() == "bad"
-
-    killed_at(city, step, moment, lambda: city.rollback(to=city.store(release(before)).digest))
-    city.settle()
-
-    switched = step not in ("start", "health") and (step, moment) != ("switch", "before")
-    assert city.serving() == (before if switched else "bad")
-    assert set(city.states("rollbacks")) <= {"serving", "interrupted"}
-    city.forget_fences()
-    city.release(city.store(release(before)))
-    assert city.serving() == before
+@pytest.mark.parametrize("point", points(ROLLBACK_STEPS), ids=":".join)
+def test_a_rollback_killed_anywhere_is_settled(city: City, point: Point) -> None:
+    rollback_killed(city, point, lambda name: city.store(release(name)))
 
 
 def test_sigterm_in_the_middle_of_a_deploy_cleans_up(city: City) -> None:
