@@ -12,6 +12,7 @@ from typing import Any
 from rich.markup import escape
 
 from sluice.cli.screen import err, out
+from sluice.config.git_head import current_branch
 from sluice.errors import Exit, SluiceError
 from sluice.records.request import PipelineRequest
 from sluice.services.lifecycle import ensure_up
@@ -31,7 +32,9 @@ def start_and_follow(request: PipelineRequest, *, wait: bool = True, meanwhile: 
 
     What `meanwhile` does costs no time: the run is on its way.
     """
-    name = f"{Path(request.repository).name.removesuffix('.git')} {request.ref}"
+    place = Path(request.repository)
+    ref = (current_branch(place) if request.ref == "HEAD" and place.is_dir() else None) or request.ref
+    name = f"{place.name.removesuffix('.git')} {ref}"
     return start(
         PIPELINE, name, {"request": request.model_dump(mode="json")}, request.row(), request.run_id, wait, meanwhile
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -12,6 +13,12 @@ from sluice.config.texts import SecretReference
 LOCAL = "unix:///var/run/docker.sock"
 Engine = Annotated[str, Field(pattern=r"^(unix:///|ssh://|tcp://)[^\s'\"]+$", max_length=500)]
 """Address of an engine."""
+
+
+def usual_engine() -> str:
+    """Return the address of the engine of this machine: what DOCKER_HOST names, else the usual socket."""
+    return os.environ.get("DOCKER_HOST") or LOCAL
+
 
 AbsolutePath = Annotated[str, Field(pattern=r"^/[^\s:]*$", max_length=500)]
 """Path on this machine or in a container."""
@@ -36,7 +43,9 @@ class DockerConfig(Declared):
     """How replicas run on a Docker engine; closed by default, each line opens one door."""
 
     engine: Engine = Field(
-        default=LOCAL, description="`unix:///path`, `ssh://user@host` or, with `tls`, `tcp://host:2376`."
+        default_factory=usual_engine,
+        description="`unix:///path`, `ssh://user@host` or, with `tls`, `tcp://host:2376`; the engine that builds when "
+        "empty: DOCKER_HOST of the services, else the usual socket.",
     )
     tls: EngineTls | None = Field(default=None, description="Certificates for `tcp://`.")
     login: RegistryLogin | None = Field(

@@ -93,7 +93,7 @@ class Environment(Declared):
     target: Literal["process", "docker"] = Field(
         default="process", description="How a release runs here: a bundle as processes, an image as containers."
     )
-    docker: DockerConfig = Field(default=DockerConfig(), description="How containers run, for target `docker`.")
+    docker: DockerConfig = Field(default_factory=DockerConfig, description="How containers run, for target `docker`.")
     replicas: int = Field(default=1, strict=True, ge=1, le=64, description="Copies that run behind the proxy.")
     cpu: float = Field(default=1.0, strict=True, gt=0, le=256, description="CPU cores of one replica.")
     memory: Size = Field(default=2**30, description="Memory limit of one replica.")

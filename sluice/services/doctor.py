@@ -12,6 +12,7 @@ from typing import Literal
 import httpx
 import psutil
 
+from sluice.config.docker import usual_engine
 from sluice.errors import SluiceError, ToolMissingError
 from sluice.services import postgres, supervisord
 from sluice.services.addresses import Addresses, load
@@ -131,7 +132,7 @@ def _prefect_version() -> ToolReport:
 def _engine() -> ToolReport:
     from sluice.tools.docker import engine  # the SDK takes long to import
 
-    address, found = engine.address(), engine.version()
+    address, found = usual_engine(), engine.version()
     cost = "images cannot be built and targets `docker` not used: start the engine, or set DOCKER_HOST"
     detail = f"{found} at {address}" if found else f"does not answer at {address}"
     return _check("Docker engine", "good" if found else "note", detail, cost)

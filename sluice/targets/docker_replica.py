@@ -80,7 +80,8 @@ def never_healthy(engine: Engine, replicas: ReplicaSet, seen: tuple[Replica, ...
         where=f"GET http://{replicas.host}:{port}{health}",
         found=answers(port, health, replicas.host) or "it turned healthy too late",
         allowed="status 200",
-        next_step=f"{ReplicaFailedError.next_step} {_last_words(engine, replicas.program(number))}",
+        next_step=f"In its container it has to listen on 0.0.0.0, port {replicas.declaration.docker.port}. "
+        f"{ReplicaFailedError.next_step} {_last_words(engine, replicas.program(number))}",
     )
 
 

@@ -123,6 +123,7 @@ def test_a_bad_image_is_gone_and_the_old_one_serves(city: DockerCity, behaviour:
 
     assert caught.value.code == code
     assert "starting bad" in str(caught.value)
+    assert ("listen on 0.0.0.0, port 8080" in str(caught.value)) == (code == "NEVER_HEALTHY")
     assert city.serving() == "one"
 
 

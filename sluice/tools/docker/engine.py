@@ -5,7 +5,6 @@ Builds and the target `docker` open their engines here.
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from docker.errors import APIError, DockerException, StreamParseError
 from docker.tls import TLSConfig
 from requests.exceptions import RequestException
 
-from sluice.config.docker import LOCAL, EngineTls
+from sluice.config.docker import EngineTls, usual_engine
 from sluice.errors import InfrastructureError, TransientError
 
 SECONDS = 120.0  # of one request; a build streams, so that the limit is between two lines
@@ -47,11 +46,6 @@ class EngineFullError(InfrastructureError):
     next_step = "Make room where the engine keeps its data (`docker system df`); what served keeps its place."
 
 
-def address() -> str:
-    """Return the address of the engine: what DOCKER_HOST names, else the usual socket."""
-    return os.environ.get("DOCKER_HOST") or LOCAL
-
-
 def version() -> str | None:
     """Return the version of the engine; None when none answers."""
     try:
@@ -69,7 +63,7 @@ def engine(timeout: float = SECONDS) -> Iterator[DockerClient]:
         EngineDownError: it does not answer.
         EngineRefusedError, EngineFullError: it refuses what is asked for.
     """
-    where = address()
+    where = usual_engine()
     client = connect(where, timeout=timeout)
     try:
         with told(where):
