@@ -9,15 +9,19 @@ from pathlib import Path
 import typer
 from rich.text import Text
 
+from sluice.artifacts import ArtifactStore
 from sluice.cli.ending import BRANCH, PROJECT, RUN, show_end, show_head
-from sluice.cli.report_sections import change_lines, finding_lines, sections
+from sluice.cli.report_sections import attachment_lines, change_lines, finding_lines, output_lines, sections
 from sluice.cli.screen import err, mark, out, seconds
 from sluice.database import database
 from sluice.errors import UsageError
+from sluice.records.common import ArtifactRef
 from sluice.report.collect import collect
 from sluice.report.document import Report, plain_data
 from sluice.report.html import render
+from sluice.report.pictures import pictures
 from sluice.report.words import plain, short, uncoloured
+from sluice.settings import current_settings
 from sluice.states import CheckStatus, Severity, StageName
 from sluice.store.read import Reader
 from sluice.store.views import CheckView, StageView
@@ -64,7 +68,7 @@ def write_html(told: Report, target: str) -> None:
     Raises:
         UsageError: `REPORT_UNWRITABLE`.
     """
-    page = render(told)
+    page = render(told, _pictures(told))
     if target == "-":
         typer.echo(page, nl=False)
         return
@@ -79,6 +83,17 @@ def write_html(told: Report, target: str) -> None:
             next_step="Name a file in a folder that is there, or `-` for standard output.",
         ) from error
     err.print(f"written: {path}", markup=False)
+
+
+def _pictures(told: Report) -> dict[str, str]:
+    """Return the small pictures that tests attached, from this machine's store."""
+    found = told.tests.attachments if told.tests else ()
+    refs = [
+        ArtifactRef(name=each.path, sha256=each.sha256, size=each.size or 0, media_type=each.media_type or "")
+        for each in found
+        if each.sha256
+    ]
+    return pictures(refs, ArtifactStore(current_settings().home.artifacts))
 
 
 def _print(told: Report, checks: bool) -> None:
@@ -98,6 +113,8 @@ def _more(told: Report, stage: StageView) -> Iterator[Text]:
     if stage.stage == StageName.TEST and told.tests:
         for line in told.tests.log[-DETAIL_LINES:]:
             yield Text(f"      │ {short(line)}", "dim")
+        yield from output_lines(told.tests)
+        yield from attachment_lines(told.tests.attachments)
         if told.tests.change is not None:
             yield from change_lines(told.tests.change, told.tests.change_gate)
     if stage.stage == StageName.SCAN and told.findings:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
 from sluice.report.changed_lines import ChangeCoverage
-from sluice.report.document import Findings, Report, Waiver
+from sluice.report.document import AttachmentFacts, Findings, Report, Tests, Waiver
 from sluice.report.lineage import Node
-from sluice.report.words import plain, several, short
+from sluice.report.words import plain, several, short, uncoloured
 
 SHOWN = 10
+OUTPUT_LINES = 12
 RED = ("critical", "high")
 
 
@@ -29,6 +30,28 @@ def change_lines(change: ChangeCoverage, gate: float | None = None) -> Iterator[
         yield Text(f"      {plain(file.path)}: no test reached {file.missing}")
     if len(bad) > SHOWN:
         yield Text(f"      … and {several(len(bad) - SHOWN, 'file')} more", "dim")
+
+
+def attachment_lines(attachments: Sequence[AttachmentFacts]) -> Iterator[Text]:
+    """Yield the files that reports name, and where they are kept or why not."""
+    for each in attachments[:SHOWN]:
+        kept = f"sha256 {(each.sha256 or '')[:12]}, {each.size:,} bytes" if each.sha256 else each.problem
+        yield Text(
+            plain(f"  attachment {each.path}  {each.test}  {kept}").replace("\n", " "), "" if each.sha256 else "yellow"
+        )
+    if len(attachments) > SHOWN:
+        yield Text(f"  … and {several(len(attachments) - SHOWN, 'attachment')} more", "dim")
+
+
+def output_lines(tests: Tests) -> Iterator[Text]:
+    """Yield the end of what suites printed, where the stage is not green; else only how much there is."""
+    if not tests.output:
+        return
+    yield Text(f"  suites printed {several(len(tests.output), 'stream')} (`sluice logs`, v_suite_output)", "dim")
+    for each in tests.output[:SHOWN] if tests.log else ():
+        yield Text(plain(f"      {each.stream} of {each.suite or 'all suites'}").replace("\n", " "), "dim")
+        for line in uncoloured(each.output).rstrip().splitlines()[-OUTPUT_LINES:]:
+            yield Text(f"      │ {line}", "dim")
 
 
 def finding_lines(findings: Findings) -> Iterator[Text]:

@@ -98,6 +98,16 @@ class ChangedLines(Frozen):
     missing: tuple[str, ...] = Field(default=(), description="`path: 3,7-9`, lines that no test reached; at most 20")
 
 
+class Attachment(Frozen):
+    """A file that a report names beside a test; `file` when it is kept, else `problem` is the code of why not."""
+
+    test: str = Field(description="test id; empty: it belongs to a suite")
+    ordinal: int = Field(ge=0, description="of the case's row; 0: of a suite")
+    path: str = Field(description="as the report names it")
+    file: ArtifactRef | None = None
+    problem: str = ""
+
+
 class TestExecution(Frozen):
     """One framework's run in one cell (one row of `test_executions`).
 
@@ -161,6 +171,10 @@ class TestExecution(Frozen):
     cpu_seconds: float = Field(default=0.0, ge=0)
     environment: dict[str, str] = Field(default_factory=dict, description="python, platform, lock digest …")
     properties: dict[str, str] = Field(default_factory=dict, description="properties of the report's suites")
+    suite_output: ArtifactRef | None = Field(
+        default=None, description="what suites printed beside their cases: JSON, a line a stream"
+    )
+    attachments: tuple[Attachment, ...] = ()
     again: RunAgain | None = Field(default=None, description="only tests that were red before ran; the others stand")
 
     @property

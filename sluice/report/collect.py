@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection
 
 from sluice.report import facts
 from sluice.report.changed_lines import WrittenFile, change_coverage
-from sluice.report.document import VERSION, Base, Findings, FoundProblem, Report, Tests
+from sluice.report.document import VERSION, Base, Findings, FoundProblem, OutputFacts, Report, Tests
 from sluice.report.lineage import tree
 from sluice.report.words import uncoloured
 from sluice.states import StageName, StageState
@@ -21,6 +22,8 @@ from sluice.store.report_rows import ReportRows
 from sluice.store.views import RunView, StageView
 
 LOG_LINES = 30
+MOST_ATTACHMENTS = 200
+MOST_OUTPUTS = 50
 RED = (StageState.FAILED, StageState.REJECTED, StageState.ERRORED, StageState.LOST)
 
 
@@ -73,6 +76,8 @@ def _tests(
         failed_total=sum(each.failed for each in made),
         log=log if stage.state in RED else (),
         change=change_coverage(written, rows.coverage([each.cell for each in made])),
+        attachments=tuple(islice(facts.attachments(record or {}), MOST_ATTACHMENTS)),
+        output=tuple(OutputFacts(*row) for row in rows.output([each.cell for each in made], MOST_OUTPUTS)),
         change_gate=((config.get("test") or {}).get("coverage") or {}).get("changed_lines"),
     )
 

@@ -30,6 +30,30 @@ class Execution:
 
 
 @dataclass(frozen=True)
+class AttachmentFacts:
+    """A file that a report names beside a test (empty: a suite); `problem` says why it is not kept."""
+
+    test: str
+    cell: str
+    path: str
+    media_type: str | None
+    size: int | None
+    sha256: str | None
+    problem: str
+
+
+@dataclass(frozen=True)
+class OutputFacts:
+    """What a suite printed beside its cases; `characters` counts what is left out too."""
+
+    cell: str
+    suite: str
+    stream: str
+    characters: int
+    output: str
+
+
+@dataclass(frozen=True)
 class Tests:
     """The test stage: red ones first, and the last lines of its log when it is not green."""
 
@@ -41,6 +65,8 @@ class Tests:
     log: tuple[str, ...]
     change: ChangeCoverage | None
     change_gate: float | None = None
+    attachments: tuple[AttachmentFacts, ...] = ()
+    output: tuple[OutputFacts, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sluice.report.document import (
     AnswerFacts,
+    AttachmentFacts,
     Execution,
     MoveFacts,
     ReleaseFacts,
@@ -38,6 +39,15 @@ def _execution(told: Record) -> Execution:
         line_rate=coverage["lines_covered"] / valid if valid else None,
         flaky=told.get("flaky", 0),
     )
+
+
+def attachments(record: Record) -> Iterator[AttachmentFacts]:
+    """Yield the files that the reports of a test record name."""
+    for execution in record.get("executions", ()):
+        for each in execution.get("attachments", ()):
+            file = each.get("file") or {}
+            about = (file.get("media_type"), file.get("size"), file.get("sha256"))
+            yield AttachmentFacts(each["test"], execution["cell"]["label"], each["path"], *about, each["problem"])
 
 
 def release(record: Record) -> ReleaseFacts:

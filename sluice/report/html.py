@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -9,17 +10,21 @@ from typing import Any
 from sluice import __version__
 from sluice.cli.screen import mark, seconds
 from sluice.report.document import Report
-from sluice.report.words import plain, several, short
+from sluice.report.words import plain, several, short, uncoloured
 from sluice.states import CheckStatus
 
 BAD = (CheckStatus.FAILED, CheckStatus.COULD_NOT_RUN)
 TONES = {"green": "good", "red": "bad", "yellow": "warn", "cyan": "busy", "dim": "quiet"}
 
 
-def render(report: Report) -> str:
-    """Return the whole page. Every text of a stranger is escaped, and what acts in it is made visible."""
+def render(report: Report, pictures: Mapping[str, str] | None = None) -> str:
+    """Return the whole page. Every text of a stranger is escaped, and what acts in it is made visible.
+
+    Args:
+        pictures: SHA-256 → `data:` address of attachments that are shown in it.
+    """
     longest = max((stage.seconds or 0.0 for stage in report.run.stages), default=0.0)
-    known = {"report": report, "run": report.run, "longest": longest or 1.0}
+    known = {"report": report, "run": report.run, "longest": longest or 1.0, "pictures": pictures or {}}
     page: str = _environment().get_template("report.html").render(**known, now=datetime.now(UTC), sluice=__version__)
     return page
 
@@ -39,6 +44,7 @@ def _environment() -> Any:
     environment.filters |= {
         "seconds": seconds,
         "short": short,
+        "uncoloured": uncoloured,
         "size": size,
         "moment": lambda value: f"{value:%Y-%m-%d %H:%M:%S} UTC" if value else "",
         "percent": lambda value: "" if value is None else f"{value:.1%}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -39,6 +39,7 @@ UNEXPECTED = (
 )
 SHOWN_FAILURES = 50
 SHOWN_IDS = 50
+MAX_ATTACHMENTS = 1000  # of one execution that are looked at
 
 
 def case_id(classname: str, name: str) -> str:
@@ -70,6 +71,7 @@ class Tally:
     failures: list[dict[str, str]] = field(default_factory=list)
     notes_cut: int = 0
     unexpected: int = 0
+    attachments: list[dict[str, object]] = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -140,15 +142,21 @@ class CaseWriter:
             self._keep_failure(key, classname, name, status, message, detail)
         if tally.written < MAX_CASES:
             tally.written += 1
-            if len(name) > NAME_LIMIT or len(classname) > NAME_LIMIT:
-                classname, name = short(classname), short(name)
-            seconds, told = "" if duration is None else f"{duration:.9g}", self._notes_text(notes) if notes else ""
+            classname, name = short(classname), short(name)
+            told = self._notes_text(notes, classname, name) if notes else ""
+            seconds = "" if duration is None else f"{duration:.9g}"
             texts = f'"{suite}","{classname}","{name}","{file}"'
             if message or detail or told or line or texts.count('"') != QUOTES:
                 head = (self._total, suite, classname, name, file, line, status, seconds)
                 self._write((*head, message, detail, occurrence, told))
             else:  # most rows: the csv writer takes as long as the rest of a case
                 self._write_text(f"{self._total},{texts},,{status},{seconds},,,{occurrence},\n")
+
+    def attach(self, test: str, paths: Sequence[str], ordinal: int = 0, folder: str = "") -> None:
+        """Note files that a case names, or a suite (test "", ordinal 0)."""
+        found = self.tally.attachments
+        for path in paths[: max(0, MAX_ATTACHMENTS - len(found))]:
+            found.append({"test": test, "ordinal": ordinal, "path": path, "folder": folder})
 
     def is_red(self, suite: str, file: str, classname: str, name: str) -> bool:
         """Tell whether a case of this name has failed before."""
@@ -182,7 +190,10 @@ class CaseWriter:
             notes.attempts = [*tries, Attempt(status, duration)]
         return notes
 
-    def _notes_text(self, notes: Notes) -> str:
+    def _notes_text(self, notes: Notes, classname: str, name: str) -> str:
+        """Return the notes of a row that is being written, and note the files that they name."""
+        if notes.attachments:
+            self.attach(case_id(classname, name), notes.files, self._total, notes.folder)
         text = notes.text()
         self._notes_left -= len(text)
         if self._notes_left >= 0:

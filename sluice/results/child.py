@@ -36,6 +36,7 @@ def junit(request: dict[str, Any]) -> dict[str, Any]:
     from sluice.results.counters import Level
     from sluice.results.junit import read_junit
     from sluice.results.robot_output import read_robot
+    from sluice.results.suite_output import MAX_OUTPUTS
     from sluice.results.trx import read_trx
 
     readers: dict[str, Callable[..., Document]] = {"junit": read_junit, "robot": read_robot, "trx": read_trx}
@@ -43,7 +44,8 @@ def junit(request: dict[str, Any]) -> dict[str, Any]:
     whole = Level()
     properties: dict[str, str] = {}
     timestamps: list[str] = []
-    repaired = 0
+    repaired = cut = 0
+    outputs: list[dict[str, object]] = []
     with Path(request["rows"]).open("w", encoding="utf-8", newline="", buffering=1 << 20) as file:
         root = request.get("root", "")
         writer = CaseWriter(file, frozenset(request.get("xpassed", ())), request.get("left_out"), root)
@@ -55,10 +57,13 @@ def junit(request: dict[str, Any]) -> dict[str, Any]:
             properties |= document.properties
             timestamps.append(document.timestamp)
             repaired += document.repaired
+            outputs += document.outputs.kept
+            cut += document.outputs.cut
     drift = whole.whole_drift() if whole.declares else None
     tally = asdict(writer.tally)
     about = {"properties": properties, "timestamps": timestamps, "repaired": repaired}
-    return {**tally, "drift": drift, "elements": whole.inner, **about}
+    said = {"suite_output": outputs[:MAX_OUTPUTS], "output_cut": cut + max(0, len(outputs) - MAX_OUTPUTS)}
+    return {**tally, "drift": drift, "elements": whole.inner, **about, **said}
 
 
 def coverage(request: dict[str, Any]) -> dict[str, Any]:

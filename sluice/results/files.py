@@ -74,6 +74,18 @@ def take(workspace: Path, pattern: str, into: Path, *, noun: str = "report", lim
     return taken
 
 
+def take_one(workspace: Path, name: str, target: Path, limit: int) -> None:
+    """Copy the one file `name` (no glob) below `workspace` to `target`; guarded as :func:`take` is.
+
+    Raises:
+        ReportError: as :func:`take`.
+    """
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if name.startswith("/") or ".." in parts or not parts:
+        raise _refused(name)
+    _copy(workspace, "/".join(parts), target, limit, limit)
+
+
 def _matches(workspace: Path, pattern: str) -> Iterator[str]:
     """Yield the names below the workspace that match, sorted; symlinked folders are not entered."""
     parts = [part for part in pattern.split("/") if part not in ("", ".")]

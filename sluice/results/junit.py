@@ -8,9 +8,11 @@ from pathlib import Path
 
 from sluice.results.cases import CaseWriter, case_id, detail_text, message_text, short
 from sluice.results.counters import Level
-from sluice.results.junit_case import OpenCase
+from sluice.results.junit_case import OUTPUTS, OpenCase
+from sluice.results.notes import attachments_in
 from sluice.results.numbers import seconds
 from sluice.results.problems import ReportError, shown
+from sluice.results.suite_output import SuiteOutput, SuiteOutputs
 from sluice.results.xml_reader import XmlReader
 
 READ_ELSEWHERE = {"TestRun": ("TRX", "trx"), "robot": ("Robot Framework's output.xml", "robot")}
@@ -34,6 +36,7 @@ class Document:
     properties: dict[str, str] = field(default_factory=dict)
     timestamp: str = ""
     repaired: int = 0
+    outputs: SuiteOutputs = field(default_factory=SuiteOutputs)
 
 
 class JUnitHandler:
@@ -56,6 +59,7 @@ class JUnitHandler:
         self._suite = ""
         self._case: dict[str, str] | None = None
         self._inner: OpenCase | None = None
+        self._output: SuiteOutput | None = None
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """Take the beginning of an element."""
@@ -71,6 +75,8 @@ class JUnitHandler:
             self._start_suite(tag, attributes)
         elif not self._levels:
             raise _wrong_root(tag)
+        elif tag in OUTPUTS:
+            self._output = SuiteOutput(self._suite, OUTPUTS[tag])
         elif tag == "property" and len(self.document.properties) < 200:
             self.document.properties.setdefault(attributes.get("name", "")[:200], attributes.get("value", "")[:500])
 
@@ -84,11 +90,17 @@ class JUnitHandler:
             self._inner.end(tag)
         elif tag in ("testsuite", "testsuites") and self._case is None:
             self._end_suite()
+        elif self._output is not None and tag in OUTPUTS:
+            self.document.outputs.add(self._output)
+            self._writer.attach("", attachments_in(self._output.text))
+            self._output = None
 
     def text(self, data: str) -> None:
-        """Take text; kept only inside a case."""
+        """Take text; kept inside a case, and as output of a suite."""
         if self._inner is not None:
             self._inner.text(data)
+        elif self._output is not None:
+            self._output.add(data)
 
     def _start_suite(self, tag: str, attributes: dict[str, str]) -> None:
         if not self._levels and "xmlns" in attributes:

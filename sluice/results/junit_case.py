@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sluice.results.notes import Attempt, Notes
+from sluice.results.notes import ATTACHMENT_PATH, Attempt, Notes
 from sluice.results.problems import MAX_VALUE
 
 OUTCOMES = {"failure": "failed", "error": "error", "skipped": "skipped"}
@@ -10,6 +10,8 @@ FLAKY = {"flakyFailure": "failed", "flakyError": "error"}  # Surefire: tries bef
 RERUN = {"rerunFailure": "failed", "rerunError": "error"}  # and tries after the one that failed
 OUTPUTS = {"system-out": "stdout", "system-err": "stderr"}
 WORST = {"error": 3, "failed": 2, "skipped": 1, "passed": 0}
+ATTACHMENTS = {"attachment", "filePath"}  # Allure-like and NUnit-like: the path is the text, or one of these
+ATTACHMENT_PATHS = ("path", "src", "file", "href", "source")
 EXPECTED_FAILURES = {"pytest.xfail", "xfail"}
 PROPERTY_NAME, PROPERTY_VALUE = 200, 2000
 
@@ -30,6 +32,7 @@ class OpenCase:
         self._retry: Attempt | None = None
         self._sinks: list[tuple[str, list[str]]] = []  # elements whose text is kept, the innermost last
         self._property = ""
+        self._file_named = False  # by the innermost element of attachments
         self._size = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -45,8 +48,11 @@ class OpenCase:
         elif tag == "property":
             self._property = attributes.get("name", "")[:PROPERTY_NAME]
             if "value" in attributes:
-                self.notes.properties[self._property] = attributes["value"][:PROPERTY_VALUE]
+                self._take_property(attributes["value"])
                 return
+        elif tag in ATTACHMENTS:
+            self._file_named = False
+            self._attach(next((attributes[name] for name in ATTACHMENT_PATHS if name in attributes), ""))
         elif tag not in OUTPUTS:
             return
         self._sinks.append((tag, []))
@@ -64,7 +70,9 @@ class OpenCase:
             return
         text = "".join(self._sinks.pop()[1])
         if tag == "property":
-            self.notes.properties[self._property] = text.strip()[:PROPERTY_VALUE]
+            self._take_property(text.strip())
+        elif tag in ATTACHMENTS:
+            self._attach("" if self._file_named else text.strip())
         elif tag in OUTPUTS and self._retry is not None:
             self._retry.detail += f"\n--- {OUTPUTS[tag]} ---\n{text}" if text.strip() else ""
         elif tag in OUTPUTS:
@@ -74,6 +82,16 @@ class OpenCase:
             self._retry = None
         elif text:
             self.detail.append(text)
+
+    def _take_property(self, value: str) -> None:
+        self.notes.properties[self._property] = value[:PROPERTY_VALUE]
+        if self._property == "attachment":
+            self._attach(value)
+
+    def _attach(self, path: str) -> None:
+        self._file_named = self._file_named or bool(path)
+        if path and len(path) <= ATTACHMENT_PATH:
+            self.notes.attachments.append(path)
 
     @property
     def was_retried(self) -> bool:

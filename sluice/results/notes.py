@@ -13,7 +13,13 @@ NOTES_BYTES = 64 << 20  # characters of all notes of one execution
 OUTPUT_LIMIT = 8_000  # characters of one stream of one case
 DETAIL_LIMIT = 4_000  # characters of one attempt's trace
 MAX_ITEMS = 100  # properties, attachments or attempts of one case
+ATTACHMENT_PATH = 1000
 _ATTACHMENT = re.compile(r"\[\[ATTACHMENT\|([^\]\n]{1,1000})\]\]")
+
+
+def attachments_in(text: str) -> list[str]:
+    """Return the files that output names in the way of Jenkins and GitLab, `[[ATTACHMENT|path]]`."""
+    return _ATTACHMENT.findall(text) if "[[ATTACHMENT|" in text else []
 
 
 @dataclass
@@ -46,6 +52,7 @@ class Notes:
         properties: name to value; of two with one name the last.
         outputs: stream (`stdout`, `stderr`) to text.
         attachments: paths as the report names them.
+        folder: where they lie, from the report; "" when that is said nowhere.
         tags: labels of the test.
     """
 
@@ -54,6 +61,7 @@ class Notes:
     outputs: dict[str, str] = field(default_factory=dict)
     attachments: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
+    folder: str = ""
 
     @property
     def was_red(self) -> bool:
@@ -65,8 +73,12 @@ class Notes:
         if not text.strip():
             return
         self.outputs[stream] = self.outputs.get(stream, "") + text
-        if "[[ATTACHMENT|" in text:
-            self.attachments += _ATTACHMENT.findall(text)
+        self.attachments += attachments_in(text)
+
+    @property
+    def files(self) -> list[str]:
+        """The attachments, each once, at most so many as are kept."""
+        return list(dict.fromkeys(self.attachments))[:MAX_ITEMS]
 
     def text(self) -> str:
         """Return the notes as JSON, empty for none."""
@@ -76,7 +88,7 @@ class Notes:
         if self.properties:
             told["properties"] = dict(list(self.properties.items())[:MAX_ITEMS])
         if self.attachments:
-            told["attachments"] = list(dict.fromkeys(self.attachments))[:MAX_ITEMS]
+            told["attachments"] = self.files
         if self.tags:
             told["tags"] = self.tags[:MAX_ITEMS]
         told |= {stream: middle_cut(text, OUTPUT_LIMIT) for stream, text in self.outputs.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +20,8 @@ from sluice.results.xml_reader import XmlReader
 STATUSES = {"PASS": "passed", "FAIL": "failed", "SKIP": "skipped", "NOT RUN": "skipped"}
 TORN = "Parent suite teardown failed"
 _OLD_TIME = "%Y%m%d %H:%M:%S.%f"  # before Robot Framework 7
+# What keywords put into an HTML message: a screenshot, or a link to a file; an address has a colon.
+_LINK = re.compile(r"""<(?:img|a)\s[^>]{0,500}?\b(?:src|href)=["']([^"':#]{1,1000})["']""")
 _TEXTS = {"msg", "status", "tag", "doc"}
 
 
@@ -67,6 +71,7 @@ class RobotHandler:
         self._test: _Test | None = None
         self._text: list[str] | None = None
         self._size = 0
+        self._is_html = False
         self._level = Level()
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -83,6 +88,7 @@ class RobotHandler:
             self._totals(attributes)  # of older versions the last of two counts
         elif tag in _TEXTS and self._test is not None and (tag == "msg" or parent == "test"):
             self._text, self._size = [], 0
+            self._is_html = attributes.get("html", "") in ("true", "yes")
             if tag == "status":
                 self._test.status = attributes
 
@@ -97,6 +103,8 @@ class RobotHandler:
         self._path.pop()
         if self._text is not None and tag in _TEXTS and self._test is not None:
             text, self._text = "".join(self._text), None
+            if self._is_html:
+                self._test.notes.attachments += map(html.unescape, _LINK.findall(text))
             _take[tag](self._test, text)
         elif tag in ("test", "task") and self._test is not None and self._path[-1] == "suite":
             self._end_test(self._test)

@@ -12,6 +12,7 @@ from sluice.results.junit import Document
 from sluice.results.notes import Notes
 from sluice.results.numbers import count
 from sluice.results.problems import MAX_VALUE, ReportError, shown
+from sluice.results.suite_output import SuiteOutput
 from sluice.results.xml_reader import XmlReader
 
 OUTCOMES = {
@@ -91,7 +92,8 @@ class TrxHandler:
         self._writer = writer
         self._definitions = definitions
         self._open: list[_Result] = []
-        self._root = ""
+        self._root = self._deployment = ""
+        self._output: SuiteOutput | None = None
         self._text: list[str] | None = None
         self._size = 0
         self._level = Level()
@@ -109,10 +111,19 @@ class TrxHandler:
             self._open.append(_Result(attributes))
         elif self._open:
             self._start_inside(tag, attributes)
-        elif tag == "Times":
+        else:
+            self._start_outside(tag, attributes)
+
+    def _start_outside(self, tag: str, attributes: dict[str, str]) -> None:
+        """Take what is about the whole run."""
+        if tag == "Times":
             self.document.timestamp = attributes.get("creation", "")[:64]
         elif tag == "Counters":
             self._counters(attributes)
+        elif tag == "Deployment":
+            self._deployment = attributes.get("runDeploymentRoot", "")
+        elif tag in _STREAMS:
+            self._output = SuiteOutput("", _STREAMS[tag])
         elif tag == "ResultSummary" and attributes.get("outcome", "").lower() in BROKEN:
             raise ReportError("REPORT_INCOMPLETE", f"the runner says that its run ended {shown(attributes['outcome'])}")
 
@@ -120,13 +131,18 @@ class TrxHandler:
         if tag in _TEXTS:
             self._text, self._size = [], 0
         elif tag == "ResultFile":
-            self._open[-1].notes.attachments.append(attributes.get("path", "").replace("\\", "/")[:1000])
+            result = self._open[-1]
+            result.notes.attachments.append(attributes.get("path", "").replace("\\", "/")[:1000])
+            # Where VSTest puts it, from the folder of the report.
+            result.notes.folder = f"{self._deployment}/In/{result.attributes.get('relativeResultsDirectory', '')}"
 
     def text(self, data: str) -> None:
         """Take text; kept in output and error information."""
         if self._text is not None and self._size < MAX_VALUE:
             self._text.append(data)
             self._size += len(data)
+        elif self._output is not None:
+            self._output.add(data)
 
     def end(self, tag: str) -> None:
         """Take the end of an element."""
@@ -137,6 +153,9 @@ class TrxHandler:
                 result.notes.output(_STREAMS[tag], text)
             else:
                 result.texts[tag] = text
+        elif self._output is not None and tag in _STREAMS:
+            self.document.outputs.add(self._output)
+            self._output = None
         elif tag == "UnitTestResult":
             self._end_result(self._open.pop())
         elif tag == "TestRun":

@@ -17,12 +17,19 @@ JOIN changed_files c ON c.stage_run_id = coalesce(s.reused_from, s.id)
 WHERE s.run_id = :run AND s.stage = 'checkout' ORDER BY c.path
 """
 # A test stage of which some cells were reused has their executions where they were made.
-COVERAGE = """
+MADE = """
 WITH mine AS (SELECT coalesce(reused_from, id) AS id, run_id FROM stage_runs WHERE run_id = :run AND stage = 'test'),
 made AS (
     SELECT id FROM mine
     UNION SELECT s.id FROM mine m JOIN stage_keys k ON k.stage_run_id = m.id
     JOIN stage_runs s ON s.run_id = k.produced_by AND s.stage = 'test')
+"""
+OUTPUT = """
+SELECT e.cell, o.suite, o.stream, o.characters, o.output FROM made
+JOIN test_executions e ON e.stage_run_id = made.id JOIN suite_outputs o ON o.execution_id = e.id
+WHERE e.cell = ANY(:cells) ORDER BY e.cell, e.ordinal, o.ordinal LIMIT :most
+"""
+COVERAGE = """
 SELECT c.path, c.missing_lines, c.covered_lines FROM made
 JOIN test_executions e ON e.stage_run_id = made.id JOIN coverage_files c ON c.execution_id = e.id
 WHERE e.cell = ANY(:cells)
@@ -66,8 +73,13 @@ class ReportRows:
 
     def coverage(self, cells: Sequence[str]) -> list[tuple[str, str, str]]:
         """Return path, missing and covered lines, a row an execution and file."""
-        found = self._connection.execute(text(COVERAGE), {**self._run, "cells": list(cells)})
+        found = self._connection.execute(text(MADE + COVERAGE), {**self._run, "cells": list(cells)})
         return [(row.path, row.missing_lines, row.covered_lines) for row in found]
+
+    def output(self, cells: Sequence[str], most: int) -> list[tuple[str, str, str, int, str]]:
+        """Return cell, suite, stream, characters and text of what suites printed beside their cases."""
+        found = self._connection.execute(text(MADE + OUTPUT), {**self._run, "cells": list(cells), "most": most})
+        return [(row.cell, row.suite, row.stream, row.characters, row.output) for row in found]
 
     def findings(self) -> list[dict[str, Any]]:
         """Return the findings of the accepted scan, the worst first."""

@@ -16,6 +16,7 @@ from sluice.records.testing import CoverageSummary, FailedTest, Problem
 from sluice.results import box
 from sluice.results.files import Taken, snapshot, take
 from sluice.results.problems import ReportError
+from sluice.stages.testing import attachments
 from sluice.stages.testing.coverage import CoveragePlan, make_report
 from sluice.stages.testing.job import Job, LineSink, Trace
 from sluice.stages.testing.runners.runner import Runner
@@ -80,6 +81,7 @@ def read(job: Job, runner: Runner, trace: Trace, before: Before, place: Workplac
     _warn(told, log)
     fields = _fields(told, runner, trace, before.started)
     fields |= {"report": files.stored, "cases": rows, "report_written_at": files.written_at}
+    fields |= attachments.keep(job, told, [one.name for one in files.taken], place, log)
     failures = tuple(FailedTest(**one, cell=job.request.cell.label) for one in told["failures"])
     return Found(fields, failures)
 
@@ -141,6 +143,7 @@ def _warn(told: dict[str, Any], log: LineSink) -> None:
         "DURATION_INVALID": (told["invalid_durations"], "durations could not be read; their tests count all the same"),
         "REPORT_REPAIRED": (told["repaired"], "characters that no XML may hold were replaced (test.repair)"),
         "REPORT_NOTES_CUT": (told["notes_cut"], "cases lost their output and properties: there was too much in all"),
+        "REPORT_OUTPUT_CUT": (told["output_cut"], "streams of suites are left out: there was too much in all"),
         "REPORT_CASES_CUT": (sum(told["counts"].values()) - told["written"], "cases are counted and have no row"),
     }
     for code, (count, text) in warnings.items():

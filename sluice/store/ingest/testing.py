@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,9 @@ def write(place: Place, record: TestRecord) -> None:
         place.copy_dicts(tables.TestExecution, [_row(place, execution, execution_id, ordinal)])
         if execution.cases is not None:
             _copy_cases(place, execution, execution.cases, execution_id)
+        _write_attachments(place, execution, execution_id)
+        if execution.suite_output is not None:
+            _write_output(place, execution.suite_output, execution_id)
         if execution.coverage is not None:
             rows = _read(place, execution.coverage.files, COVERAGE_COLUMNS)
             place.copy(tables.CoverageFile, ("execution_id", *COVERAGE_COLUMNS), ((execution_id, *row) for row in rows))
@@ -147,6 +151,44 @@ def _copy_cases(place: Place, execution: TestExecution, cases: ArtifactRef, exec
             f"{cases.name} does not hold the cases of the report", found=f"{loaded} rows", allowed=str(execution.total)
         )
     known_tests.keep(place, execution_id, execution.started_at, lambda: _read(place, cases, CASE_COLUMNS))
+
+
+def _write_attachments(place: Place, execution: TestExecution, execution_id: str) -> None:
+    place.copy_dicts(
+        tables.TestAttachment,
+        [
+            {
+                "execution_id": execution_id,
+                "ordinal": ordinal,
+                "test_id": stored_id("", each.test),
+                "case_ordinal": each.ordinal or None,
+                "path": each.path,
+                "media_type": each.file.media_type if each.file else None,
+                "size": each.file.size if each.file else None,
+                "sha256": each.file.sha256 if each.file else None,
+                "problem": each.problem,
+            }
+            for ordinal, each in enumerate(execution.attachments, start=1)
+        ],
+    )
+
+
+def _write_output(place: Place, ref: ArtifactRef, execution_id: str) -> None:
+    told = [json.loads(line) for line in place.artifacts.read(ref).decode().splitlines()]
+    place.copy_dicts(
+        tables.SuiteOutput,
+        [
+            {
+                "execution_id": execution_id,
+                "ordinal": ordinal,
+                "suite": each["suite"],
+                "stream": each["stream"],
+                "characters": each["characters"],
+                "output": each["text"],
+            }
+            for ordinal, each in enumerate(told, start=1)
+        ],
+    )
 
 
 def _read(place: Place, ref: ArtifactRef, columns: tuple[str, ...]) -> Iterator[list[str]]:

@@ -11,7 +11,7 @@ from sluice.store.tables.releases import Artifact, Finding, Package, Release, Sc
 from sluice.store.tables.rollups import TestWeek
 from sluice.store.tables.runs import PipelineRun, Project, StageArtifact, StageKey, StageRun, ToolUse
 from sluice.store.tables.source import ChangedFile, Commit
-from sluice.store.tables.testing import CoverageFile, Test, TestExecution, TestResult
+from sluice.store.tables.testing import CoverageFile, SuiteOutput, Test, TestAttachment, TestExecution, TestResult
 from sluice.store.tables.waiting import Approval, EnvironmentWaiter
 
 __all__ = [
@@ -49,7 +49,9 @@ __all__ = [
     "StageArtifact",
     "StageKey",
     "StageRun",
+    "SuiteOutput",
     "Test",
+    "TestAttachment",
     "TestExecution",
     "TestLog",
     "TestResult",

@@ -21,6 +21,7 @@ from sluice.store.tables.base import (
 )
 
 EXECUTION_STATUSES = ("passed", "failed", "empty", "broken", "timed_out", "killed")
+STREAMS = ("stdout", "stderr")
 CASE_STATUSES = ("passed", "flaky", "failed", "error", "skipped", "xfailed", "xpassed")
 SUM_OF_STATUSES = (
     "passed_tests + flaky_tests + failed_tests + error_tests + skipped_tests + xfailed_tests + xpassed_tests"
@@ -128,6 +129,53 @@ class TestResult(Base):
     notes: Mapped[Json | None] = column(
         "Attempts, properties, attachments, tags, stdout and stderr, where it has some."
     )
+
+
+class SuiteOutput(Base):
+    """What a suite printed beside its cases, one stream."""
+
+    __tablename__ = "suite_outputs"
+    __table_args__ = (
+        one_of("stream", STREAMS),
+        *count("characters"),
+        {"comment": "What suites printed beside their cases, of a long stream without its middle."},
+    )
+
+    execution_id: Mapped[UuidText] = column(
+        "Execution.", ForeignKey("test_executions.id", ondelete="CASCADE"), primary_key=True
+    )
+    ordinal: Mapped[int] = column("Order in the reports, from 1.", primary_key=True)
+    suite: Mapped[str] = column("Suite in the report; empty: the whole report.")
+    stream: Mapped[str] = column("stdout or stderr.")
+    characters: Mapped[int] = column("Length of the whole stream.")
+    output: Mapped[str] = column("The stream; at most 8,000 characters and a mark for what is left out.")
+
+
+class TestAttachment(Base):
+    """A file that a report names beside a test or suite."""
+
+    __test__ = False
+    __tablename__ = "test_attachments"
+    __table_args__ = (
+        sha256("sha256"),
+        *count("size"),
+        CheckConstraint("(sha256 IS NULL) = (problem <> '')", name="kept_or_refused"),
+        CheckConstraint("(sha256 IS NULL) = (size IS NULL)", name="kept_has_size"),
+        Index("ix_test_attachments_sha256", "sha256"),
+        {"comment": "Files that reports name beside tests: kept in the artifact store, or why not."},
+    )
+
+    execution_id: Mapped[UuidText] = column(
+        "Execution.", ForeignKey("test_executions.id", ondelete="CASCADE"), primary_key=True
+    )
+    ordinal: Mapped[int] = column("Order in the reports, from 1.", primary_key=True)
+    test_id: Mapped[str] = column("Class and name, as `classname::name`; empty: it belongs to a suite.")
+    case_ordinal: Mapped[int | None] = column("The case (test_results.ordinal); empty: it belongs to a suite.")
+    path: Mapped[str] = column("As the report names it; never opened as such.")
+    media_type: Mapped[str | None] = column("What it is; a picture only when its first bytes say so.")
+    size: Mapped[int | None] = column("Bytes.")
+    sha256: Mapped[str | None] = column("File, in the artifact store.", ForeignKey("artifacts.sha256"))
+    problem: Mapped[str] = column("Why it is not kept: ATTACHMENT_MISSING and the like.", server_default="")
 
 
 class Test(Base):
