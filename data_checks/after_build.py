@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from data_checks import build_size
 from data_checks.contract import BoundaryFacts, Check, Contract
 from data_checks.frames import Frame, Parameter, Row, at_least, equal, in_set
 from sluice.records.build import BuildRecord
@@ -10,8 +11,6 @@ CLOCK_SECONDS = 2.0  # file systems and clocks are no finer than that
 IN_WINDOW, OF_COMMIT, CACHED = "made in this stage", "dated by its commit", "every step was cached"
 BEFORE_COMMIT, BEFORE_STAGE, AFTER_STAGE = "made before its commit", "made before the stage", "made after the stage"
 NEW, USABLE, CLEAN, KNOWN, UNCHANGED = "not released before", "usable", "clean", "named or tested", "as before"
-SIZE, USUAL = "build.size", "usual"
-HALF, SPARE = 0.5, 100 << 10  # a release may grow or shrink by half of it, and by 100 KiB
 NO_BASE = "the release needs no Python, or the image begins with nothing"
 
 
@@ -31,26 +30,9 @@ def record_row(record: BuildRecord, facts: BoundaryFacts) -> list[Row]:
             "base": base(record, facts),
             "change": change(record, facts),
             "inspected": record.inspected_files,
-            "size": size(record, facts),
+            "size": build_size.size(record, facts),
         }
     ]
-
-
-def size(record: BuildRecord, facts: BoundaryFacts) -> str:
-    """Tell whether the size is within what is usual on the branch."""
-    usual = facts.baseline(SIZE)
-    if usual is None:
-        return USUAL
-    low, high = usual.usual(relative=HALF, absolute=SPARE)
-    return USUAL if low <= record.size <= 2 * high - usual.median else f"{record.size} bytes"
-
-
-def _usual_size(_record: BuildRecord, facts: BoundaryFacts) -> str:
-    usual = facts.baseline(SIZE)
-    if usual is None:
-        return "a usual size"
-    low, high = usual.usual(relative=HALF, absolute=SPARE)
-    return f"{max(0.0, low):.0f} to {2 * high - usual.median:.0f} bytes, as is usual on {usual.branch}"
 
 
 def tag(record: BuildRecord, facts: BoundaryFacts) -> str:
@@ -203,10 +185,11 @@ CONTRACT = Contract(
         ),
         Check(
             "B05",
-            (in_set("record", "size", [USUAL]),),
-            expected=_usual_size,
-            observed=lambda record, _: f"{record.size} bytes",
-            history=lambda _record, _: [SIZE],
+            (in_set("record", "size", [build_size.AS_USUAL]),),
+            expected=build_size.expected,
+            observed=build_size.seen,
+            severity=build_size.severity,
+            history=lambda _record, _: [build_size.SIZE],
         ),
         Check(
             "B07",

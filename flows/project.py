@@ -165,6 +165,7 @@ class Project:
             "tag": tag,
             "tag_digests": before.tag_digests(tag) if tag else (),
             "previous_base": before.base(),
+            "files_since": files_since(run, self.source, "build.size"),
         }
 
     def base_findings(self, run: Run) -> dict[str, date]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from flows.run import Run
@@ -17,9 +18,14 @@ def files_since(run: Run, source: SourceRef, metric: str) -> tuple[ChangedFile, 
     there: how the two differ is not what was done.
     """
     newest = run.history().baselines.get(metric)
-    mirror = Path(source.mirror)
-    if newest is None or newest.commit is None or not git.has_object(mirror, newest.commit):
+    if newest is None or newest.commit is None:
         return None
-    if not git.is_ancestor(mirror, newest.commit, source.commit):
+    return _between(Path(source.mirror), newest.commit, source.commit)
+
+
+@lru_cache(maxsize=8)
+def _between(mirror: Path, before: str, commit: str) -> tuple[ChangedFile, ...] | None:
+    """Return what was done from one commit to another; several stages of a run ask the same."""
+    if not git.has_object(mirror, before) or not git.is_ancestor(mirror, before, commit):
         return None
-    return git.changed_files(mirror, newest.commit, source.commit)
+    return git.changed_files(mirror, before, commit)

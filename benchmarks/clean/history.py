@@ -173,6 +173,7 @@ class History:
             "platforms": ("linux/amd64",),
             "previous_base": before.base(),
             "tested_pythons": (records.state.python,),
+            "files_since": self._files_since(branch, records, "build.size"),
         }
         self._pass(records, branch, built, **known, **facts)
         known |= {"release_digest": records.digest, "lock_packages": built.lock_packages}

@@ -58,6 +58,12 @@ def another_size(record: Any, percent: float) -> Any:
     return record.model_copy(update={"size": int(record.size * (1 + percent / 100))})
 
 
+def fewer_files(record: Any, percent: float) -> Any:
+    """The build no longer packs some of the files."""
+    left = record.inspected_files - int(record.inspected_files * percent / 100)
+    return record.model_copy(update={"inspected_files": left})
+
+
 def fewer_packages(record: Any, percent: float) -> Any:
     """The scanner no longer reads some of the lock files."""
     left = len(record.packages) - int(len(record.packages) * percent / 100)
@@ -99,6 +105,7 @@ LIES = (
     Growing("coverage lost", "T13", StageName.TEST, (2, 4, 6, 10, 20), less_coverage, "points"),
     Growing("release grown", "B05", StageName.BUILD, (50, 100, 200, 400, 900), another_size),
     Growing("release shrunk", "B05", StageName.BUILD, (-20, -40, -60, -80, -95), another_size),
+    Growing("files left out", "B05", StageName.BUILD, (10, 20, 30, 50, 90), fewer_files),
     Growing("packages unseen", "S03", StageName.SCAN, (10, 20, 30, 50, 100), fewer_packages),
     Growing("slower answers", "K04", StageName.SMOKE, (50, 100, 200, 400, 900), slower),
     Growing("failed requests", "K04", StageName.SMOKE, (0.5, 1, 2, 5, 10), more_errors),

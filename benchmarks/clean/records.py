@@ -172,6 +172,7 @@ class Records:
             tested_tree=self.tree,
             size=size,
             file_count=len(self.state.files),
+            inspected_files=4 + sum(f.packed for f in self.state.files.values()),
             lock_packages=self.state.runtime,
             base=self.state.base,
             **self._stage(3.0, fields),

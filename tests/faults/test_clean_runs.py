@@ -41,10 +41,10 @@ def test_honest_runs_are_accepted_and_lies_are_not(engine: Engine, name: str, tm
     assert history.tally.statuses[CheckStatus.COULD_NOT_RUN.value] == 0
     assert history.tally.statuses[CheckStatus.PASSED.value] > 20 * RUNS[name], "the checks really looked"
     became = told(history)
-    blind = {"release shrunk", "release grown"} if name == "tiny" else {"release shrunk"}  # B05 spares 100 KiB
+    blind = {"release grown"} if name == "tiny" else set()  # B05 lets a small release grow by 100 KiB
     growing = [lie.name for lie in LIES if lie.name in became and lie.name not in blind]
     assert {lie: became[lie][-1] for lie in growing} == dict.fromkeys(growing, STOPPED)
-    assert {"tests hidden", "tests skipped", "coverage lost", "packages unseen"} <= set(growing)
+    assert {"tests hidden", "tests skipped", "coverage lost", "packages unseen", "release shrunk"} <= set(growing)
 
 
 def test_a_history_is_the_same_each_time(engine: Engine, tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def figures_of(record: StageRecord) -> Iterator[Figure]:
         case BuildRecord():
             yield ("build.size", record.size, "bytes")
             yield ("build.files", record.file_count, "count")
+            yield ("build.inspected_files", record.inspected_files or None, "count")
             yield ("build.lock_packages", record.lock_packages, "count")
         case ScanRecord():
             yield ("scan.packages", len(record.packages), "count")

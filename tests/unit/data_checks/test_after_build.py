@@ -22,7 +22,6 @@ from tests.factories import (
     TREE,
     build,
     facts,
-    history,
     image_build,
     later,
     release,
@@ -109,22 +108,6 @@ def test_b03_a_platform_that_was_asked_for_is_missing(
 ) -> None:
     there = PlatformCheck(platform="linux/amd64", python="3.11", **lie)
     caught(build(platforms=(there,)), "B03", "a release for linux/amd64", observed, **asked)
-
-
-@pytest.mark.parametrize("size", [10_000, 600_000])
-def test_b05_another_size_than_is_usual(size: int) -> None:
-    usual = history(build__size=250_000)
-    caught(build(size=size), "B05", "125000 to 500000 bytes, as is usual on main", f"{size} bytes", history=usual)
-
-
-@pytest.mark.parametrize("size", [130_000, 480_000])
-def test_a_release_may_shrink_to_half_and_grow_to_twice_its_size(size: int) -> None:
-    believed(build(size=size), history=history(build__size=250_000))
-
-
-@pytest.mark.parametrize("size", [1_000, 140_000])
-def test_a_small_release_may_grow_by_a_hundred_kilobytes(size: int) -> None:
-    believed(build(size=size), history=history(build__size=48_000))
 
 
 def test_b07_a_file_that_must_not_leave() -> None:
