@@ -142,10 +142,10 @@ class CaseWriter:
             self._keep_failure(key, classname, name, status, message, detail)
         if tally.written < MAX_CASES:
             tally.written += 1
-            classname, name = short(classname), short(name)
+            if len(name) > NAME_LIMIT or len(classname) > NAME_LIMIT:
+                classname, name = short(classname), short(name)
             told = self._notes_text(notes, classname, name) if notes else ""
-            seconds = "" if duration is None else f"{duration:.9g}"
-            texts = f'"{suite}","{classname}","{name}","{file}"'
+            seconds, texts = "" if duration is None else f"{duration:.9g}", f'"{suite}","{classname}","{name}","{file}"'
             if message or detail or told or line or texts.count('"') != QUOTES:
                 head = (self._total, suite, classname, name, file, line, status, seconds)
                 self._write((*head, message, detail, occurrence, told))
