@@ -76,6 +76,10 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(2)
             self.close_connection = True
             return
+        elif BEHAVIOUR == "fails a fifth" and answered % 5 == 0:
+            status, body = 500, "Internal Server Error"
+        elif BEHAVIOUR == "slow tail" and answered % 3 == 0:
+            time.sleep(0.4)
         elif BEHAVIOUR == "dies later" and answered > 40:
             os._exit(1)
         elif BEHAVIOUR == "slows down" and answered > 40:

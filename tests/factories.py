@@ -12,7 +12,7 @@ from data_checks.facts import BoundaryFacts
 from sluice.records.build import BuildRecord, PlatformCheck, Release
 from sluice.records.checkout import ChangedFile, CheckoutRecord, RefKind
 from sluice.records.common import ArtifactRef, SourceRef, ToolUse
-from sluice.records.deploy import Condition, DeployRecord, Replica, RollbackRecord, Step
+from sluice.records.deploy import CanaryStep, Condition, DeployRecord, Replica, RollbackRecord, Step
 from sluice.records.history import Baseline, History
 from sluice.records.image import BuildStep, ImageBuild, Layer, PlatformImage
 from sluice.records.scan import Finding, FindingKind, FindingSeverity, Package, Scanner, ScanRecord
@@ -373,6 +373,29 @@ def smoke(**fields: Any) -> SmokeRecord:
         "load": load(),
     }
     return SmokeRecord(**_stage() | known | fields)
+
+
+def canary_step(**fields: Any) -> CanaryStep:
+    """Return a step in which 5 % of the requests went to a release that is no worse."""
+    known: dict[str, Any] = {
+        "ordinal": 1,
+        "weight": 5,
+        "seconds": 60.0,
+        "old_requests": 5700,
+        "new_requests": 300,
+        "old_errors": 228,
+        "new_errors": 12,
+        "old_p95": 0.02,
+        "new_p95": 0.021,
+        "slow_bound": 0.025,
+        "old_slow": 57,
+        "new_slow": 4,
+        "error_p": 0.5,
+        "slow_p": 1.0,
+        "verdict": "no worse",
+        "reason": "12 of 300 failed, 228 of 5700 of the old; p95 0.021 s, 0.02 s of the old",
+    }
+    return CanaryStep(**{**known, **fields})
 
 
 def rollback(**fields: Any) -> RollbackRecord:

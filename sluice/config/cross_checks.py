@@ -25,6 +25,7 @@ def cross_check(data: dict[str, Any], places: Places) -> list[Problem]:
         _own_command,
         _engines,
         _freezes,
+        _canaries,
         _command,
         _shards,
         _skip,
@@ -136,6 +137,15 @@ def _freezes(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
             if wrong:
                 path: Path = ("environments", name, "freeze", index)
                 yield path, f"{dotted(path)}: it ends before it begins"
+
+
+def _canaries(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Steps that nobody goes are a mistake."""
+    for name, environment in _environments(data):
+        strategy = environment.get("strategy", "blue-green")
+        if environment.get("canary") is not None and strategy == "blue-green":
+            path: Path = ("environments", name, "canary")
+            yield path, f"{dotted(path)}: would never be used with strategy `blue-green`; add `strategy: canary`"
 
 
 def _command(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 import types
 import typing
@@ -170,6 +171,12 @@ def _list(error: ErrorDetails) -> str:
     return "a list"
 
 
+def _literal(error: ErrorDetails) -> str:
+    expected = str(error["ctx"]["expected"])
+    meant = difflib.get_close_matches(str(error["input"]), re.findall(r"'(.*?)'", expected), n=1)
+    return f"{expected} (did you mean {quote(meant[0])}?)" if meant else expected
+
+
 def _pattern(error: ErrorDetails) -> str:
     pattern = str(error["ctx"]["pattern"])
     return PATTERNS.get(pattern, f"text that matches {pattern}")
@@ -177,7 +184,7 @@ def _pattern(error: ErrorDetails) -> str:
 
 _OTHERS: dict[str, Callable[[ErrorDetails], str]] = {
     "tuple_type": _list,
-    "literal_error": lambda e: str(e["ctx"]["expected"]),
+    "literal_error": _literal,
     "string_pattern_mismatch": _pattern,
     "value_error": lambda e: str(e["ctx"]["error"]),
     "string_too_short": lambda e: f"at least {e['ctx']['min_length']} characters",

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from sluice.config.canary import CanaryConfig
 from sluice.config.declared import Declared
 from sluice.config.docker import DockerConfig
 from sluice.config.freeze import Freeze
@@ -34,6 +35,7 @@ from sluice.config.watch import WatchConfig
 
 __all__ = [
     "BuildConfig",
+    "CanaryConfig",
     "Config",
     "CoverageConfig",
     "Declared",
@@ -124,6 +126,10 @@ class Environment(Declared):
         description="Users one of whom approves each deploy, never the commit's author; none is asked if empty.",
     )
     approve_within: Duration = Field(default=86400.0, description="Unapproved for so long, a deploy is refused.")
+    strategy: Literal["blue-green", "canary"] = Field(
+        default="blue-green", description="How a release takes over: at once, or in steps as `canary` says."
+    )
+    canary: CanaryConfig | None = Field(default=None, description="The steps of strategy `canary`.")
     watch: WatchConfig | None = Field(
         default=None, description="Judge a release for a while after it took over; not at all when left out."
     )

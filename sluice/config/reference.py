@@ -13,6 +13,7 @@ from sluice.config.declared import Declared
 from sluice.config.docker import DockerConfig, EngineTls, RegistryLogin
 from sluice.config.model import (
     BuildConfig,
+    CanaryConfig,
     Config,
     CoverageConfig,
     Environment,
@@ -53,6 +54,7 @@ SECTIONS: tuple[tuple[str, type[Declared]], ...] = (
     ("`smoke.version`", VersionCheck),
     ("`smoke.load`", LoadConfig),
     ("`environments.<name>`", Environment),
+    ("`environments.<name>.canary`", CanaryConfig),
     ("`environments.<name>.watch`", WatchConfig),
     ("`environments.<name>.freeze[]`", Freeze),
     ("`environments.<name>.docker`", DockerConfig),

@@ -84,6 +84,32 @@ class Step(Frozen):
     detail: str = ""
 
 
+class CanaryStep(Frozen):
+    """One share of the users' requests that the new release had, and how both answered meanwhile.
+
+    `slow` are answers that took longer than `slow_bound` (seconds), of the proxy's bounds the one that tells most. The
+    p-values are of Fisher's exact test, one-sided (the second corrected for the number of bounds): how often chance
+    alone would give the new release so many failed (slow) answers of those that both had.
+    """
+
+    ordinal: int = Field(ge=1)
+    weight: int = Field(description="percent of the requests that went to the new release")
+    seconds: float
+    old_requests: int
+    new_requests: int
+    old_errors: int
+    new_errors: int
+    old_p95: float | None = Field(description="seconds; None: no request, or beyond the last bound of the counts")
+    new_p95: float | None
+    slow_bound: float
+    old_slow: int
+    new_slow: int
+    error_p: float = Field(ge=0, le=1)
+    slow_p: float = Field(ge=0, le=1)
+    verdict: str = Field(description="no worse, worse, or not enough requests")
+    reason: str = Field(description="in words")
+
+
 class DeployRecord(StageRecord):
     """A release that is up and healthy in an environment, as observed.
 

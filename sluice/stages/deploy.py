@@ -8,6 +8,7 @@ from sluice import masks
 from sluice.errors import DeployFailedError, DeployRefusedError
 from sluice.records.common import ArtifactRef
 from sluice.records.deploy import Condition, DeployRecord, DeployRequest, Replica, Step
+from sluice.stages.deploy_canary import canary_of
 from sluice.stages.deploy_conditions import preflight, started_as_asked
 from sluice.stages.deploy_leaks import Place, files_of, no_leak
 from sluice.stages.deploy_moves import bring_up, take_over
@@ -132,6 +133,8 @@ def finish(record: DeployRecord, place: Workplace, world: DeployWorld) -> Deploy
     """Let the candidate of `record` take over, once its smoke test was accepted; return what serves now.
 
     Raises:
+        CanaryFailedError: it is worse than the old release; the old replicas serve.
+        CanaryUndecidedError: nobody can tell whether it is; the old replicas serve.
         WatchFailedError: it broke while it was watched; the old replicas serve.
         DeployFailedError: the candidate is gone, is not the release, or does not answer; the old replicas serve.
     """
@@ -142,16 +145,10 @@ def finish(record: DeployRecord, place: Workplace, world: DeployWorld) -> Deploy
     ) as mine:
         new = mine.site.set_of(record.deployment_id)
         if new is None:
-            raise DeployFailedError(
-                "the candidate is gone before it could take over",
-                code="CANDIDATE_GONE",
-                where=record.environment,
-                found=record.deployment_id,
-                next_step="Another run settled this environment in between; run again.",
-            )
+            raise _gone(record)
         steps = mine.steps(record.deployment_id, first=len(record.steps) + 1)
         try:
-            seen = take_over(mine.site, steps, new, new.declaration.watch)
+            seen = take_over(mine.site, steps, new, new.declaration.watch, canary_of(mine, steps, new))
             running = mine.site.running_digests(seen, mine.site.route, new.service.health)
         except BaseException as error:
             if not mine.took_over(record.deployment_id):
@@ -167,6 +164,16 @@ def finish(record: DeployRecord, place: Workplace, world: DeployWorld) -> Deploy
             "running_digests": running,
             "steps": (*record.steps, *steps.finished),
         }
+    )
+
+
+def _gone(record: DeployRecord) -> DeployFailedError:
+    return DeployFailedError(
+        "the candidate is gone before it could take over",
+        code="CANDIDATE_GONE",
+        where=record.environment,
+        found=record.deployment_id,
+        next_step="Another run settled this environment in between; run again.",
     )
 
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from sluice.records.build import Release
-from sluice.records.deploy import Step
+from sluice.records.deploy import CanaryStep, Step
 
 
 class Lease(Protocol):
@@ -60,6 +60,9 @@ class DeployJournal(Protocol):
 
     def step(self, lease: Lease, deployment_id: str, step: Step) -> None:
         """Write a step: `started` before it is done, then `done` or `failed`."""
+
+    def canary_step(self, lease: Lease, deployment_id: str, step: CanaryStep) -> None:
+        """Write how both releases answered in a step of a canary, and the verdict."""
 
     def finish_deployment(self, lease: Lease, deployment_id: str, state: str, detail: str = "") -> None:
         """Close a deployment: `serving`, `failed`, `interrupted`."""

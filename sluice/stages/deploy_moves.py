@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sluice.command import mask
 from sluice.config.watch import WatchConfig
@@ -77,17 +77,28 @@ def _healthy(site: Site, replicas: ReplicaSet, secrets: Mapping[str, str]) -> tu
         raise
 
 
-def take_over(site: Site, steps: Steps, new: ReplicaSet, watched: WatchConfig | None = None) -> tuple[Replica, ...]:
+def take_over(
+    site: Site,
+    steps: Steps,
+    new: ReplicaSet,
+    watched: WatchConfig | None = None,
+    canary: Callable[[ReplicaSet], None] | None = None,
+) -> tuple[Replica, ...]:
     """Send the users' requests to `new`, look that they get there, let the old replicas finish, remove them.
 
-    With `watched` the old replicas stand by for that time. When a look fails, they serve again at once.
+    `canary` is called with the old replicas first, and may send a share of the requests to `new`. With `watched` the
+    old replicas stand by for that time. When anything fails, they serve everybody again at once.
 
     Raises:
+        CanaryFailedError, CanaryUndecidedError: what `canary` says.
         WatchFailedError: `new` broke while it was watched.
         DeployFailedError: `new` is not what answers.
     """
     old, switched = site.serving(), False
     try:
+        if canary is not None and old is not None:
+            switched = True
+            canary(old)
         with steps.step("switch") as note:
             switched = True
             site.send_to(new)

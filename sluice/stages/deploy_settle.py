@@ -91,6 +91,9 @@ def close_open(mine: Turn, but: str = "") -> int:
     deployments = journal.open_deployments(site.project, site.environment)
     rollbacks = [each for each in journal.open_rollbacks(site.project, site.environment) if each != but]
     serving = site.serving()
+    if serving is not None and site.route.is_split():
+        site.log("settle: all requests go to the release that serves")
+        site.send_to(serving)
     aside = [replicas for replicas in site.sets() if serving is None or replicas.group != serving.group]
     for replicas in aside:
         site.log(f"settle: remove {replicas.group}, which does not serve")

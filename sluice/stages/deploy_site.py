@@ -16,8 +16,9 @@ from sluice.settings import Home
 from sluice.targets.base import ReplicaSet, Target
 from sluice.targets.files import write_private
 from sluice.targets.ports import free_ports
-from sluice.tools.caddy import CANDIDATE_TRY_SECONDS, Caddy, Route
+from sluice.tools.caddy import Caddy
 from sluice.tools.caddy_metrics import Traffic
+from sluice.tools.caddy_route import CANDIDATE_TRY_SECONDS, Route
 
 Log = Callable[[str], None]
 
@@ -85,6 +86,11 @@ class Site:
         self.caddy.ensure([self.route])
         self.route.point(replicas.addresses)
 
+    def split(self, old: ReplicaSet, new: ReplicaSet, percent: int) -> None:
+        """Send `percent` of the users' requests to `new`, the others to `old`."""
+        self.caddy.ensure([self.route])
+        self.route.point(old.addresses, new.addresses, percent)
+
     def show(self, replicas: ReplicaSet) -> Route:
         """Send the requests of the candidate's route to `replicas`, and return the route."""
         candidate = self.candidate_route
@@ -100,7 +106,11 @@ class Site:
         return tuple(sorted({by_address.get(each, "unknown") for each in self.caddy.answered_by(route, path)}))
 
     def traffic(self) -> Traffic:
-        """Return what the proxy counted of the users' requests."""
+        """Return what the proxy counted of the users' requests, without what :meth:`split` sent to the new release."""
+        return self.sides()[0]
+
+    def sides(self) -> tuple[Traffic, Traffic]:
+        """Return what the proxy counted of the users' requests: to the release that serves, and to the new one."""
         return self.caddy.traffic(self.name)
 
     def close_stale_candidate(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import dataclass
 
 from sluice.config.watch import WatchConfig
 from sluice.errors import SmokeFailedError
@@ -15,6 +16,22 @@ from sluice.tools.caddy_metrics import Traffic
 POLL_SECONDS = 1.0
 LOOKS = 10  # that one judgement of the traffic reaches back
 UNWELL_LOOKS = 2  # one after the other: a single slow answer is no death
+
+
+@dataclass
+class Vigil:
+    """Looks at the replicas of a release, again and again: two bad looks one after the other are no accident."""
+
+    site: Site
+    replicas: ReplicaSet
+    bad: int = 0
+
+    def look(self) -> str:
+        """Return how they are broken, in words; empty when they are not."""
+        problems = unwell(self.site, self.replicas)
+        self.bad = self.bad + 1 if problems else 0
+        broken = self.bad >= UNWELL_LOOKS or any("started again" in problem for problem in problems)
+        return "; ".join(problems) if broken else ""
 
 
 class WatchFailedError(SmokeFailedError):
@@ -31,15 +48,12 @@ def watch(site: Site, new: ReplicaSet, config: WatchConfig) -> str:
     """
     first = site.traffic()
     seen: deque[Traffic] = deque([first], maxlen=LOOKS + 1)
-    ends, bad_looks = time.monotonic() + config.duration, 0
+    ends, vigil = time.monotonic() + config.duration, Vigil(site, new)
     while time.monotonic() < ends:
         time.sleep(min(POLL_SECONDS, config.duration))
-        problems = unwell(site, new)
-        bad_looks = bad_looks + 1 if problems else 0
-        if bad_looks >= UNWELL_LOOKS or any("started again" in problem for problem in problems):
-            raise _broken(site, config, "; ".join(problems))
+        problem = vigil.look()
         seen.append(site.traffic())
-        problem = judge(seen[-1].since(seen[0]), config)
+        problem = problem or judge(seen[-1].since(seen[0]), config)
         if problem:
             raise _broken(site, config, problem)
     total = seen[-1].since(first)

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Connection, Engine, Select, Text, co
 from sluice.records.build import Release
 from sluice.records.deploy import Step
 from sluice.store.approvals import Approvals
+from sluice.store.canaries import Canaries
 from sluice.store.engine import retry_database
 from sluice.store.environments import Ports, find_environment
 from sluice.store.holders import Holder
@@ -33,7 +34,7 @@ MOVES = table(
 ).c
 
 
-class Journal(EnvironmentLocks, Moves, Releases, Ports, Unsettled, Approvals):
+class Journal(EnvironmentLocks, Moves, Releases, Ports, Unsettled, Approvals, Canaries):
     """All that deploy, rollback and settling read and write; `sluice.stages.deploy_journal` is what they ask for."""
 
     def __init__(self, engine: Engine, renewal_seconds: float = RENEWAL_SECONDS) -> None:

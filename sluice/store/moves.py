@@ -163,7 +163,7 @@ class Moves:
         owner = "deployment_id" if kind is Deployment else "rollback_id"
         ended = None if step.status == STARTED else clock()
         with self.engine.begin() as connection:
-            _confirm_open(connection, kind, move_id, lease)
+            confirm_open(connection, kind, move_id, lease)
             row = insert(DeploymentStep).values(
                 {owner: move_id, "ordinal": step.ordinal, "name": step.name, "status": step.status}
                 | {"detail": storable_text(step.detail), "ended_at": ended}
@@ -240,7 +240,8 @@ def _move(connection: Connection, kind: Move, move_id: str) -> tuple[int, str]:
     return row.environment_id, row.state
 
 
-def _confirm_open(connection: Connection, kind: Move, move_id: str, lease: Fenced) -> None:
+def confirm_open(connection: Connection, kind: Move, move_id: str, lease: Fenced) -> None:
+    """Refuse to write about a move that somebody else has settled, or under a lock that was lost."""
     place, state = _move(connection, kind, move_id)
     confirm(connection, place, lease)
     if state != STARTED:

@@ -8,84 +8,24 @@ that wait in it (measured on a busy machine: 7 to 103 of about 2,000 requests ov
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 
 from sluice.errors import InfrastructureError
 from sluice.targets.ports import is_free
 from sluice.tools.caddy_metrics import Traffic, traffic
+from sluice.tools.caddy_route import ANSWERED_BY, ASIDE_HANDLER, HANDLER, PROBE, SLOTS, Route, server_of
 
-SERVERS = "/config/apps/http/servers"
-SLOTS = 12  # upstreams of a route, shared evenly by 1, 2, 3, 4, 6 and 12 replicas
-TRY_SECONDS = 5.0  # how long a user's request looks for a replica that takes it
-CANDIDATE_TRY_SECONDS = 0.2  # a smoke test's: its replicas were healthy a moment ago, a broken answer is the answer
-FAIL_SECONDS = 2  # how long a replica that refused a connection is left out
-IDLE_MILLISECONDS = 250  # after it, an open connection to a replica means an open request
 TIMEOUT = httpx.Timeout(10.0)
 ATTEMPTS = 5
-PROBE, ANSWERED_BY = "X-Sluice-Probe", "X-Sluice-Upstream"
 
 
 class ProxyError(InfrastructureError):
     """The proxy is down, or did not take a change."""
 
     code = "PROXY"
-
-
-@dataclass(frozen=True)
-class Route:
-    """One address in front of the replicas of a release.
-
-    Attributes:
-        name: name of the server in Caddy's configuration; unique.
-        port: port on 127.0.0.1 that it listens on.
-        folder: where the addresses of its upstreams are; `current` in it is what counts.
-        try_seconds: how long a request is sent again after a replica broke it off.
-    """
-
-    name: str
-    port: int
-    folder: Path
-    try_seconds: float = TRY_SECONDS
-
-    @property
-    def address(self) -> str:
-        """URL of the route."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def point(self, upstreams: Sequence[str]) -> None:
-        """Send new requests to these `host:port` addresses; the ones under way stay where they are."""
-        fresh = self.folder / uuid4().hex[:12]
-        fresh.mkdir(parents=True, mode=0o700)
-        for slot in range(max(SLOTS, len(upstreams))):
-            (fresh / str(slot)).write_text(upstreams[slot % len(upstreams)])
-        link = self.folder / f"{fresh.name}.link"
-        link.symlink_to(fresh.name)
-        link.replace(self.folder / "current")
-        for old in self.folder.iterdir():
-            if old.is_symlink() and old.name != "current":
-                old.unlink()
-            elif old.name not in ("current", fresh.name):
-                shutil.rmtree(old)
-
-    def upstreams(self) -> tuple[str, ...]:
-        """Return the `host:port` addresses that new requests are sent to; empty when they are sent nowhere."""
-        try:
-            return tuple(sorted({slot.read_text() for slot in (self.folder / "current").iterdir()}))
-        except OSError:
-            return ()
-
-    def close(self) -> None:
-        """Send new requests nowhere: they get status 502."""
-        with suppress(FileNotFoundError):
-            (self.folder / "current").unlink()
 
 
 class Caddy:
@@ -100,7 +40,7 @@ class Caddy:
         Raises:
             ProxyError: `PROXY_DOWN`, `PORT_TAKEN`, `PROXY_REFUSED`.
         """
-        wanted = {route.name: _server(route) for route in routes}
+        wanted = {route.name: server_of(route) for route in routes}
         for _ in range(ATTEMPTS):
             servers, tag = self._servers()
             if all(servers.get(name) == server for name, server in wanted.items()) and self._counts():
@@ -139,9 +79,10 @@ class Caddy:
                 found.add(answer.headers.get(ANSWERED_BY, "unknown") if good else f"status {answer.status_code}")
         return tuple(sorted(found))
 
-    def traffic(self, server: str) -> Traffic:
-        """Return what was counted of the requests to one server since the proxy began."""
-        return traffic(self._ask("GET", "/metrics").text, server)
+    def traffic(self, server: str) -> tuple[Traffic, Traffic]:
+        """Return what was counted of one server since the proxy began: requests that went aside come second."""
+        text = self._ask("GET", "/metrics").text
+        return traffic(text, server, HANDLER), traffic(text, server, ASIDE_HANDLER)
 
     def _counts(self) -> bool:
         return self._ask("GET", "/config/apps/http/metrics").json() is not None
@@ -189,41 +130,3 @@ def _refuse_taken(route: Route) -> None:
             found=route.port,
             next_step="Stop that program, or declare another `port` for the environment.",
         )
-
-
-def _server(route: Route) -> dict[str, Any]:
-    slots = max(SLOTS, len(route.upstreams()))
-    tell = {"response": {"set": {ANSWERED_BY: ["{http.reverse_proxy.upstream.hostport}"]}}}
-    nobody = {
-        "handler": "static_response",
-        "status_code": "{http.error.status_code}",
-        "headers": {"Retry-After": ["5"]},
-        "body": f"no release of {route.name} answers\n",
-    }
-    return {
-        "automatic_https": {"disable": True},
-        "errors": {"routes": [{"handle": [nobody]}]},
-        "listen": [f"127.0.0.1:{route.port}"],
-        "routes": [
-            {"handle": [_proxy(route, slots, tell)], "match": [{"header": {PROBE: ["*"]}}]},
-            {"handle": [_proxy(route, slots, {})]},
-        ],
-    }
-
-
-def _proxy(route: Route, slots: int, headers: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "handler": "reverse_proxy",
-        "headers": {"request": {"set": {"X-Request-Id": ["{http.request.uuid}"]}}, **headers},
-        "health_checks": {"passive": {"fail_duration": f"{FAIL_SECONDS}s", "max_fails": 1}},
-        "load_balancing": {
-            # A refused connection goes to the next replica; a broken one too, when asking twice does no harm.
-            "retry_match": [{"method": ["GET", "HEAD", "OPTIONS"]}],
-            "selection_policy": {"policy": "round_robin"},
-            "try_duration": f"{route.try_seconds:g}s",
-            "try_interval": "50ms",
-        },
-        "stream_close_delay": "30s",
-        "transport": {"keep_alive": {"idle_timeout": f"{IDLE_MILLISECONDS}ms"}, "protocol": "http"},
-        "upstreams": [{"dial": f"{{file.{route.folder}/current/{slot}}}"} for slot in range(slots)],
-    }

@@ -44,13 +44,13 @@ class Traffic:
         return min(bound for bound, count in self.within.items() if count >= share * self.requests)
 
 
-def traffic(text: str, server: str) -> Traffic:
-    """Return what Caddy's metrics say of the reverse proxy of one server."""
+def traffic(text: str, server: str, handler: str) -> Traffic:
+    """Return what Caddy's metrics say of one server's routes whose outermost handler is `handler`."""
     within: Counter[float] = Counter()
     requests = errors = 0
     for match in _LINE.finditer(text):
         labels = dict(_LABEL.findall(match[1]))
-        if labels.get("server") != server or labels.get("handler") != "reverse_proxy":
+        if labels.get("server") != server or labels.get("handler") != handler:
             continue
         bound, count = float(labels["le"]), int(float(match[2]))
         within[bound] += count

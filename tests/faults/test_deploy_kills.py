@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from sluice.config.canary import CanaryConfig
+from sluice.records.build import Release
 from sluice.stages.deploy import deploy
 from tests.deploy_parts import STEPS, City, Load, get, release, running_city, running_parts, wait_for
-from tests.kill_parts import ROLLBACK_STEPS, Point, deploy_killed, in_child, points, rollback_killed
+from tests.kill_parts import ROLLBACK_STEPS, Point, deploy_killed, in_child, killed, points, rollback_killed
 from tests.postgres_server import TEMPLATE
 
 pytestmark = pytest.mark.faults
@@ -37,6 +39,25 @@ def test_a_deploy_killed_anywhere_is_settled(city: City, point: Point) -> None:
     deploy_killed(city, point, lambda name: city.store(release(name)))
     settled = city.settle()
     assert city.settle() == settled, "settling again changes nothing"
+
+
+@pytest.mark.parametrize("point", points(("canary-50", "canary-60")), ids=":".join)
+def test_a_canary_killed_anywhere_is_settled(city: City, point: Point) -> None:
+    before = city.serving()
+    fresh = city.store(release("two" if before == "one" else "one"))
+    steps = CanaryConfig(weights=(50, 60), hold=0.5, min_requests=20)
+    split: list[bool] = []
+
+    def look_and_settle(city: City) -> Release | None:
+        split.append(city.world.site("greeter", "staging", print).route.is_split())
+        return city.settle()
+
+    load = killed(city, point, lambda: city.release(fresh, strategy="canary", canary=steps), look_and_settle)
+
+    assert split == [point != ("canary-50", "before")]
+    assert load.failed == {}
+    assert city.serving() == before
+    assert not city.world.site("greeter", "staging", print).route.is_split()
 
 
 @pytest.mark.parametrize("point", points(ROLLBACK_STEPS), ids=":".join)

@@ -157,6 +157,28 @@ def test_a_dead_holder_is_replaced_and_its_writes_are_refused(engine: Engine, jo
     assert rows(engine, "SELECT action, detail->>'run' FROM audit_events") == [("take_over", first)]
 
 
+def test_the_steps_of_a_canary_are_written_under_the_lock_alone(engine: Engine, journal: Journal) -> None:
+    first = factories.canary_step(ordinal=1, weight=5)
+    second = factories.canary_step(ordinal=2, weight=25, verdict="worse", reason="20.0% \x00 failed", old_p95=None)
+    run_id = a_run(engine)
+    with held(journal, run_id) as lease:
+        made = journal.begin_deployment(lease, run_id, PROJECT, "staging", BAD, GOOD)
+        journal.canary_step(lease, made, first)
+        journal.canary_step(lease, made, first)
+        journal.canary_step(lease, made, second)
+        journal.finish_deployment(lease, made, "failed")
+        with pytest.raises(LeaseLostError, match="settled"):
+            journal.canary_step(lease, made, first.model_copy(update={"ordinal": 3}))
+
+    assert [(step.ordinal, step.verdict) for step in journal.canary_steps(made)] == [(1, "no worse"), (2, "worse")]
+    assert journal.canary_steps(made)[0] == first
+    assert rows(engine, "SELECT environment, state, weight, new_errors, verdict, old_p95 FROM v_canary_steps") == [
+        ("staging", "failed", 5, 12, "no worse", 0.02),
+        ("staging", "failed", 25, 12, "worse", None),
+    ]
+    assert journal.canary_steps(str(uuid4())) == ()
+
+
 def test_a_holder_cut_off_goes_on_when_nobody_came_meanwhile(engine: Engine, journal: Journal) -> None:
     run_id = a_run(engine)
     with held(journal, run_id) as lease:

@@ -14,7 +14,8 @@ import pytest
 from sluice.errors import DeployFailedError, DeployRefusedError, InfrastructureError
 from sluice.stages.deploy import deploy
 from sluice.targets import process
-from sluice.tools.caddy import TRY_SECONDS, Caddy
+from sluice.tools.caddy import Caddy
+from sluice.tools.caddy_route import TRY_SECONDS
 from tests.deploy_parts import STEPS, City, Load, free_port, get, release, request, wait_for
 
 HIDDEN = "correct-horse-battery-staple"

@@ -1,6 +1,7 @@
 """Every table of Sluice: import this where the whole schema is meant (migrations, documentation)."""
 
 from sluice.store.tables.base import Base
+from sluice.store.tables.canaries import CanaryStep
 from sluice.store.tables.deployments import Deployment, DeploymentStep, HealthCheck, Rollback, SmokeResult
 from sluice.store.tables.environments import Environment, EnvironmentLock, ReleaseFence
 from sluice.store.tables.evidence import AuditEvent, CheckWaiver, LineageEdge, QualityCheck, Quarantine
@@ -20,6 +21,7 @@ __all__ = [
     "AuditEvent",
     "Base",
     "Baseline",
+    "CanaryStep",
     "ChangedFile",
     "CheckWaiver",
     "Commit",

@@ -55,6 +55,24 @@ SERVED = "service: {command: [a]}\nenvironments: {one: {port: 8001}, two: {port:
             ],
         ),
         (
+            "environments: {one: {canary: {hold: 30s}}}\n",
+            ["1:30 environments.one.canary: would never be used with strategy `blue-green`; add `strategy: canary`"],
+        ),
+        (
+            "environments: {one: {strategy: canry}}\n",
+            [
+                "1:32 environments.one.strategy: found 'canry', allowed: 'blue-green' or 'canary' "
+                "(did you mean 'canary'?)"
+            ],
+        ),
+        (
+            "environments: {one: {strategy: canary, canary: {weights: [50, 5]}}}\n",
+            [
+                "1:58 environments.one.canary.weights: found a list, allowed: percents that rise from step to step, "
+                "e.g. [5, 25, 50]"
+            ],
+        ),
+        (
             "environments: {one: {freeze: [{from: 2026-12-24T00:00:00Z, to: 2026-12-23T00:00:00Z, reason: no}]}}\n",
             ["1:31 environments.one.freeze[0]: it ends before it begins"],
         ),

@@ -7,6 +7,7 @@ import pytest
 from sluice.config.watch import WatchConfig
 from sluice.stages.deploy_watch import judge
 from sluice.tools.caddy_metrics import Traffic, traffic
+from sluice.tools.caddy_route import ASIDE_HANDLER, HANDLER
 
 INF = float("inf")
 
@@ -27,17 +28,18 @@ TEXT = (
 
 
 def test_only_the_answers_of_the_server_are_counted() -> None:
-    found = traffic(TEXT, "shop.staging")
+    found = traffic(TEXT, "shop.staging", HANDLER)
 
     assert (found.requests, found.errors, found.error_rate) == (100, 4, 0.04)
     assert dict(found.within) == {0.1: 90, 0.5: 99, INF: 100}
     assert (found.percentile(0.5), found.percentile(0.95), found.percentile(1)) == (0.1, 0.5, INF)
-    assert traffic(TEXT, "nobody").requests == 0
+    assert traffic(TEXT, "nobody", HANDLER).requests == 0
+    assert traffic(TEXT, "shop.staging", ASIDE_HANDLER).requests == 7
 
 
 def test_what_came_between_two_looks() -> None:
-    before = traffic(lines("a", 200, {"0.1": 10, "+Inf": 10}), "a")
-    after = traffic(lines("a", 200, {"0.1": 12, "+Inf": 15}) + lines("a", 500, {"0.1": 1, "+Inf": 1}), "a")
+    before = traffic(lines("a", 200, {"0.1": 10, "+Inf": 10}), "a", HANDLER)
+    after = traffic(lines("a", 200, {"0.1": 12, "+Inf": 15}) + lines("a", 500, {"0.1": 1, "+Inf": 1}), "a", HANDLER)
 
     found = after.since(before)
 
@@ -48,11 +50,11 @@ def test_what_came_between_two_looks() -> None:
 @pytest.mark.parametrize(
     ("seen", "told"),
     [
-        (traffic(lines("a", 500, {"0.1": 19, "+Inf": 19}), "a"), ""),
-        (traffic(TEXT, "shop.staging"), ""),
-        (traffic(lines("a", 500, {"0.1": 20, "+Inf": 20}), "a"), "100.0% of 20 requests failed, allowed 5.0%"),
+        (traffic(lines("a", 500, {"0.1": 19, "+Inf": 19}), "a", HANDLER), ""),
+        (traffic(TEXT, "shop.staging", HANDLER), ""),
+        (traffic(lines("a", 500, {"0.1": 20, "+Inf": 20}), "a", HANDLER), "100.0% of 20 requests failed, allowed 5.0%"),
         (
-            traffic(lines("a", 200, {"0.1": 18, "5": 20, "+Inf": 20}), "a"),
+            traffic(lines("a", 200, {"0.1": 18, "5": 20, "+Inf": 20}), "a", HANDLER),
             "95 % of 20 requests took up to 5 s, allowed 2.5 s",
         ),
     ],

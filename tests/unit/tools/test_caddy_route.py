@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sluice.tools.caddy import SLOTS, Route, _server
+import pytest
+
+from sluice.tools.caddy_route import ASIDE, SLOTS, Route, server_of
 
 
 def names(folder: Path) -> list[str]:
@@ -35,25 +37,48 @@ def test_requests_are_shared_evenly_by_the_usual_numbers_of_replicas(tmp_path: P
     for count in (1, 2, 3, 4, 6, 12):
         upstreams = [f"127.0.0.1:{n}" for n in range(count)]
         route.point(upstreams)
-        slots = [path.read_text() for path in (route.folder / "current").iterdir()]
-        assert {each: slots.count(each) for each in upstreams} == dict.fromkeys(upstreams, SLOTS // count)
+        for folder in (route.folder / "current", route.folder / "current" / ASIDE):
+            slots = [path.read_text() for path in folder.glob("[0-9]*")]
+            assert {each: slots.count(each) for each in upstreams} == dict.fromkeys(upstreams, SLOTS // count)
 
 
 def test_the_configuration_does_not_change_with_the_upstreams(tmp_path: Path) -> None:
     route = Route("greeter.staging", 20000, tmp_path / "route")
-    before = _server(route)
+    before = server_of(route)
     route.point(["127.0.0.1:1", "127.0.0.1:2"])
-    assert _server(route) == before
+    assert server_of(route) == before
 
     route.point([f"127.0.0.1:{n}" for n in range(SLOTS + 1)])
-    assert _server(route) != before
+    assert server_of(route) != before
+
+
+@pytest.mark.parametrize(("percent", "share"), [(1, "028f5c29"), (5, "0ccccccd"), (50, "80000000"), (99, "fd70a3d7")])
+def test_a_share_of_the_requests_goes_aside(tmp_path: Path, percent: int, share: str) -> None:
+    route = Route("greeter.staging", 20000, tmp_path / "route")
+    route.point(["127.0.0.1:1"])
+    before = server_of(route)
+    assert not route.is_split()
+
+    route.point(["127.0.0.1:1"], ["127.0.0.1:2"], percent)
+
+    assert (route.upstreams(), route.is_split()) == (("127.0.0.1:1",), True)
+    assert (route.folder / "current" / "share").read_text() == share
+    assert {path.read_text() for path in (route.folder / "current" / ASIDE).iterdir()} == {"127.0.0.1:2"}
+    assert server_of(route) == before, "a change of the configuration would cost requests"
+
+    route.point(["127.0.0.1:2"])
+    assert (route.upstreams(), route.is_split()) == (("127.0.0.1:2",), False)
 
 
 def test_every_slot_is_an_upstream_by_file(tmp_path: Path) -> None:
-    server = _server(Route("greeter.staging", 20000, tmp_path / "route"))
+    server = server_of(Route("greeter.staging", 20000, tmp_path / "route"))
 
-    plain = server["routes"][1]["handle"][0]
+    aside = server["routes"][1]["handle"][0]["routes"][0]["handle"][0]
+    plain = server["routes"][2]["handle"][0]
     assert server["listen"] == ["127.0.0.1:20000"]
     assert [each["dial"] for each in plain["upstreams"]] == [
         f"{{file.{tmp_path}/route/current/{slot}}}" for slot in range(SLOTS)
+    ]
+    assert [each["dial"] for each in aside["upstreams"]] == [
+        f"{{file.{tmp_path}/route/current/aside/{slot}}}" for slot in range(SLOTS)
     ]
