@@ -8,6 +8,7 @@ from data_checks.frames import Frame, Parameter, Row, between, in_set
 from sluice.records.deploy import RollbackRecord
 
 READABLE = "it can read the data"
+WHOLE = "it is what was dumped"
 WELL, SAYS_BAD = "well", "no release to go back to, and the rollback says so"
 
 
@@ -22,6 +23,7 @@ def record_row(record: RollbackRecord, _facts: BoundaryFacts) -> list[Row]:
             "healthy": healthy(record.replicas),
             "data": record.data_problem
             or (READABLE if record.data_readable is not False else "it cannot read the data"),
+            "backup": record.backup_problem or WHOLE,
         }
     ]
 
@@ -60,7 +62,11 @@ def _expected(record: RollbackRecord, facts: BoundaryFacts) -> str:
 CONTRACT = Contract(
     record=RollbackRecord,
     frames=(
-        Frame("record", ("target_smoke_passed", "target_present", "state", "running", "healthy", "data"), record_row),
+        Frame(
+            "record",
+            ("target_smoke_passed", "target_present", "state", "running", "healthy", "data", "backup"),
+            record_row,
+        ),
     ),
     parameters=parameters,
     checks=(
@@ -77,6 +83,13 @@ CONTRACT = Contract(
             expected=lambda record, _: f"a release that passed smoke in {record.environment}",
             observed=lambda record, _: "it did" if record.target_smoke_passed else "it never did",
             unless=_no_target,
+        ),
+        Check(
+            "R04",
+            (in_set("record", "backup", [WHOLE]),),
+            expected=lambda _record, _facts: "a backup that is what was dumped: checksum, schema, rows",
+            observed=lambda record, _: record.backup_problem or WHOLE,
+            unless=lambda record, _: "no backup was to be put back" if record.backup_problem is None else "",
         ),
         Check(
             "R03",

@@ -151,8 +151,18 @@ LIES = (
         ROLLBACK,
         STOP,
         "The release to go back to cannot read the data any more.",
-        "the newer release migrated the data, and the target's `service.reads_data` says that it cannot read it",
-        "Undo the migration, or mend forward: deploy a commit that reads the data as it is.",
+        "a newer release migrated the data for good, or the target's `service.reads_data` says that it cannot read it",
+        "Mend forward with a commit that reads the data as it is, or `sluice rollback ENV --restore-backup`, which "
+        "loses what was written since.",
+    ),
+    Lie(
+        "R04",
+        "BACKUP_CORRUPT",
+        ROLLBACK,
+        STOP,
+        "The backup that was to be put back is not what was dumped.",
+        "the file's checksum, the restored rows or the restored schema are not those of the dump; nothing was replaced",
+        "Put an older backup back by hand, or mend forward; `sluice backup verify` proves each of them.",
     ),
     Lie(
         "R02",

@@ -217,7 +217,8 @@ class Project:
 def read_project(run: Run, request: PipelineRequest, accepted: CheckoutRecord) -> Project:
     """Return the project as its files declare it, or as the run that is resumed recorded it."""
     config, chosen = _pinned(run) or _declared(run, request, accepted)
-    secrets.learn(reference for each in config.environments.values() for reference in each.secrets.values())
+    for each in config.environments.values():
+        secrets.learn([*each.secrets.values(), *([each.migrate.database] if each.migrate else [])])
     source = accepted.source.model_copy(update={"content": content_digest(accepted.source, config.unaffected_by)})
     run.store.set_plan(run.id, chosen.model_dump(mode="json"), config.model_dump(mode="json"), chosen.stages)
     ref = accepted.ref_kind, accepted.ref_name

@@ -38,6 +38,7 @@ def go_back(order: RollbackOrder) -> None:
             smoke=declaration.smoke or config.smoke,
             bad=None,
             to_digest=order.to_digest,
+            restore_backup=order.restore_backup,
             reason=order.reason,
             requested_by=order.requested_by,
         )

@@ -84,6 +84,11 @@ class Home:
         return self.root / "cache"
 
     @property
+    def backups(self) -> Path:
+        """Dumps of the services' databases: `backups/<project>/<environment>/<id>.dump`, mode 0600 each."""
+        return self.root / "backups"
+
+    @property
     def postgres(self) -> Path:
         """Data directory of the embedded Postgres."""
         return self.root / "postgres"

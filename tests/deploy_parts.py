@@ -347,12 +347,20 @@ class City:
             self.journal.mark_smoke(record.deployment_id, True)
             return finish(record, place, self.world)
 
-    def rollback(self, bad: Release | None = None, to: str | None = None, broken: bool = False) -> RollbackRecord:
+    def rollback(
+        self,
+        bad: Release | None = None,
+        to: str | None = None,
+        broken: bool = False,
+        restore_backup: bool = False,
+        **declared: Any,
+    ) -> RollbackRecord:
         asked = RollbackRequest(
             environment="staging",
-            declaration=declaration(replicas=self.replicas),
+            declaration=declaration(**{"replicas": self.replicas, **declared}),
             bad=bad,
             to_digest=to,
+            restore_backup=restore_backup,
             reason="smoke failed",
             requested_by="test",
         )

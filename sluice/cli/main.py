@@ -34,6 +34,7 @@ GROUPS = {  # module → its commands: only the one that is asked for is importe
     "clean": ("clean",),
     "settling": ("settle", "fence"),
     "drift": ("drift",),
+    "backup": ("backup",),
     "approval": ("approve", "reject"),
     "demo": ("demo",),
 }

@@ -84,9 +84,14 @@ def rollback(
     project: str | None = typer.Option(
         None, "--project", help="Project; if left out, the only one that has it, or the one here."
     ),
+    restore_backup: bool = typer.Option(
+        False, "--restore-backup", help="Put back the backup before newer migrations: what was written since is lost."
+    ),
     reason: str = typer.Option("asked for by hand", "--reason", help="Why; recorded with the rollback."),
 ) -> int:
     """Put an environment back to a release that was good there, prove it, and fence the bad one.
+
+    With `--restore-backup` the database that is replaced is kept beside it, and the log names the tables that differ.
 
     Examples: `sluice rollback staging` · `sluice rollback production --to sha256:1f2e3d`.
     """
@@ -96,6 +101,7 @@ def rollback(
         project=project or project_of(environment),
         environment=environment,
         to_digest=to,
+        restore_backup=restore_backup,
         reason=reason,
         trigger=Trigger.CLI,
         requested_by=getpass.getuser(),

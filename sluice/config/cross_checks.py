@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sluice.config.explain import dotted
+from sluice.config.migrate_checks import migration_problems
 from sluice.config.problems import Path, Places, Problem
 from sluice.config.shapes import entries, table
 from sluice.config.waivers import waiver_problems
@@ -35,6 +36,7 @@ def cross_check(data: dict[str, Any], places: Places) -> list[Problem]:
         _promotion,
         _image,
         waiver_problems,
+        migration_problems,
     )
     return [Problem(places.value(path), text) for check in checks for path, text in check(data)]
 

@@ -16,6 +16,7 @@ from sluice.config.docker import DockerConfig
 from sluice.config.freeze import Freeze
 from sluice.config.image import ImageConfig
 from sluice.config.matrix import Matrix
+from sluice.config.migrate import MigrateConfig
 from sluice.config.scan import FindingWaiver, SarifTool, ScanConfig, SeverityGate
 from sluice.config.service import Service
 from sluice.config.smoke import HttpCheck, LoadConfig, SmokeConfig, VersionCheck
@@ -47,6 +48,7 @@ __all__ = [
     "ImageConfig",
     "LoadConfig",
     "Matrix",
+    "MigrateConfig",
     "Route",
     "SarifTool",
     "ScanConfig",
@@ -132,6 +134,9 @@ class Environment(Declared):
     canary: CanaryConfig | None = Field(default=None, description="The steps of strategy `canary`.")
     watch: WatchConfig | None = Field(
         default=None, description="Judge a release for a while after it took over; not at all when left out."
+    )
+    migrate: MigrateConfig | None = Field(
+        default=None, description="How the service's database is migrated before the switch; not at all when left out."
     )
     freeze: tuple[Freeze, ...] = Field(default=(), description="Times in which nothing is deployed.")
     smoke: SmokeConfig | None = Field(default=None, description="Instead of the project's smoke section.")

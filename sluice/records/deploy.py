@@ -154,6 +154,7 @@ class DeployRecord(StageRecord):
 class RollbackRequest(Frozen):
     """Go back from `bad` in `environment`; `to_digest` None chooses the last release that passed smoke there.
 
+    `restore_backup`: put the database back to before the migrations that the target does not know.
     `bad` None: whatever serves now. `service` and `smoke` count for a release that was kept without its own.
     """
 
@@ -163,6 +164,7 @@ class RollbackRequest(Frozen):
     smoke: SmokeConfig = SmokeConfig()
     bad: Release | None
     to_digest: str | None = None
+    restore_backup: bool = False
     reason: str
     requested_by: str
 
@@ -188,7 +190,10 @@ class RollbackRecord(StageRecord):
     steps: tuple[Step, ...]
     seconds_to_restore: float = Field(ge=0)
     data_readable: bool | None = Field(default=None, description="the target can read the data; None: not asked")
-    data_problem: str = Field(default="", description="what its `service.reads_data` said")
+    data_problem: str = Field(default="", description="why it cannot")
+    backup_problem: str | None = Field(
+        default=None, description="what is wrong with the backup that was to be put back; None: none was asked for"
+    )
 
     def headline(self) -> str:
         """Return where the environment stands and how long it took."""

@@ -133,6 +133,12 @@ class RollbackOrder(BaseModel):
         description="Digest (or its beginning) of the release to go to; the last good one when empty.",
         pattern=r"^(sha256:)?[0-9a-f]{6,64}$",
     )
+    restore_backup: bool = Field(
+        default=False,
+        title="Restore the backup",
+        description="Put back the backup before the migrations that the release does not know; "
+        "what was written since is lost.",
+    )
     reason: str = Field(default="asked for by hand", title="Reason", description="Why; recorded with the rollback.")
     trigger: Trigger = Field(default=Trigger.UI, title="Trigger", description="Through what it was asked for.")
     requested_by: str = Field(default="", title="Requested by", description="Who asks.")

@@ -33,10 +33,11 @@ COST = {
     "k6": "no load in the smoke test",
     "caddy": "nothing can be deployed",
     "postgres": "no embedded database; set SLUICE_DATABASE_URL",
+    "pg_dump": "databases of services cannot be backed up, so not migrated",
     "node": "JavaScript tests cannot run",
     "docker": "nothing in Sluice, which speaks to the engine itself; only people need it",
 }
-OPTIONAL = ("node", "docker")
+OPTIONAL = ("pg_dump", "node", "docker")
 LEAST_FREE = 2 * 2**30  # bytes
 PREFECT_LOWEST = (3, 6, 25)  # below: known holes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from sluice import masks
 from sluice.errors import DeployFailedError, DeployRefusedError
@@ -10,7 +11,9 @@ from sluice.records.common import ArtifactRef
 from sluice.records.deploy import Condition, DeployRecord, DeployRequest, Replica, Step
 from sluice.stages.deploy_canary import canary_of
 from sluice.stages.deploy_conditions import preflight, started_as_asked
+from sluice.stages.deploy_database import secret_of
 from sluice.stages.deploy_leaks import Place, files_of, no_leak
+from sluice.stages.deploy_migrate import migrate
 from sluice.stages.deploy_moves import bring_up, take_over
 from sluice.stages.deploy_preflight import hidden_names, refuse_by_rule, required_service, secrets_of
 from sluice.stages.deploy_settle import close_open, give_up, heal, hold, repair, settle
@@ -45,6 +48,7 @@ def deploy(request: DeployRequest, place: Workplace, world: DeployWorld) -> Depl
         place.log(f"the value of {name} is too short to be hidden in logs (fewer than {masks.SHORTEST} characters)")
     project, run_id = place.context.project, place.context.run_id
     kept = Kept(release=request.release, service=service, declaration=request.declaration, smoke=request.smoke)
+    secret_of(kept)  # refused before anything is begun
     purpose = f"deploy {request.release.digest[:19]}"
     with turn(world, project, request.environment, run_id, place.log, request.declaration, purpose) as mine:
         close_open(mine)
@@ -71,7 +75,8 @@ def _refuse_by_rule(request: DeployRequest, place: Workplace, world: DeployWorld
 def _deployed(
     mine: Turn, kept: Kept, serving: ReplicaSet | None, secrets: dict[str, str], started: datetime
 ) -> DeployRecord:
-    if serving is not None and _is(serving, kept, secrets):
+    wanted = (kept.release.digest, configuration_of(kept.service, kept.declaration, secrets))
+    if serving is not None and (serving.release.digest, serving.configuration) == wanted:
         seen = mine.site.target.observe(serving)
         if all(replica.healthy and not replica.restarts for replica in seen):
             return _still_serving(mine, kept, serving, seen, started)
@@ -96,7 +101,7 @@ def _with_conditions(
     if replicas is not None:
         conditions += (started_as_asked(mine, replicas),)
         readable += mine.site.target.readable(replicas)
-    hidden = {name: secrets[name] for name in hidden_names(kept.declaration) if name in secrets}
+    hidden = {name: secrets[name] for name in hidden_names(kept.declaration) if name in secrets} | secret_of(kept)
     return record.model_copy(update={"conditions": (*conditions, no_leak(hidden, readable))})
 
 
@@ -177,11 +182,6 @@ def _gone(record: DeployRecord) -> DeployFailedError:
     )
 
 
-def _is(serving: ReplicaSet, kept: Kept, secrets: dict[str, str]) -> bool:
-    wanted = configuration_of(kept.service, kept.declaration, secrets)
-    return (serving.release.digest, serving.configuration) == (kept.release.digest, wanted)
-
-
 def _still_serving(
     mine: Turn, kept: Kept, serving: ReplicaSet, seen: tuple[Replica, ...], started: datetime
 ) -> DeployRecord:
@@ -199,7 +199,8 @@ def _candidate(mine: Turn, kept: Kept, secrets: dict[str, str], started: datetim
     deployment_id = mine.begin(kept, previous)
     steps = mine.steps(deployment_id)
     try:
-        new = bring_up(mine, steps, kept, deployment_id, secrets)
+        migrating = partial(migrate, mine, steps, kept, secrets)
+        new = bring_up(mine, steps, kept, deployment_id, secrets, migrating)
         with steps.step("candidate") as note:
             route = site.show(new)
             site.keep(kept)

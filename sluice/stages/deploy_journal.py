@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any, Protocol
 
+from sluice.records.backup import Backup, Migration
 from sluice.records.build import Release
 from sluice.records.deploy import CanaryStep, Step
 
@@ -20,6 +22,18 @@ class Lease(Protocol):
     @property
     def lost(self) -> bool:
         """Tell whether somebody else has taken the environment over."""
+
+
+class KnownBackup(Protocol):
+    """A backup with what is known of it by now."""
+
+    @property
+    def backup(self) -> Backup:
+        """The backup."""
+
+    @property
+    def removed_at(self) -> datetime | None:
+        """When its file was removed; None: it is there."""
 
 
 class DeployJournal(Protocol):
@@ -105,6 +119,33 @@ class DeployJournal(Protocol):
 
     def bad_release(self, rollback_id: str) -> tuple[Release, str] | None:
         """Return the release that a rollback got away from, and why; None when it names none."""
+
+    def add_backup(self, lease: Lease, run_id: str, backup: Backup) -> None:
+        """Keep what is known of a backup that is whole."""
+
+    def backups(self, project: str | None = None, environment: str | None = None) -> Sequence[KnownBackup]:
+        """Return the backups, newest first; those whose files were removed among them."""
+
+    def mark_verified(self, backup_id: str, problem: str) -> None:
+        """Keep what a restore of the backup showed."""
+
+    def mark_removed(self, backup_ids: tuple[str, ...]) -> None:
+        """Keep that the files of these backups are gone."""
+
+    def begin_migration(self, lease: Lease, migration: Migration) -> None:
+        """Write that a deployment begins to migrate the service's database."""
+
+    def end_migration(self, lease: Lease, deployment_id: str, state: str, detail: str, **values: str) -> None:
+        """Write what became of it."""
+
+    def migration_of(self, deployment_id: str) -> Migration | None:
+        """Return the migration of a deployment; None when it ran none."""
+
+    def migrations_since(self, project: str, environment: str, digest: str) -> tuple[Migration, ...]:
+        """Return the migrations that stand and are newer than this release's last time here, newest first."""
+
+    def stray_migrations(self, project: str, environment: str) -> tuple[Migration, ...]:
+        """Return the migrations whose deployments ended without taking over, and nobody saw to; newest first."""
 
     def fence(self, lease: Lease, project: str, environment: str, release: Release, reason: str) -> None:
         """Forbid this release here from now on."""

@@ -9,6 +9,7 @@ from sluice.command import mask
 from sluice.config.watch import WatchConfig
 from sluice.errors import DeployFailedError
 from sluice.records.deploy import Replica
+from sluice.stages.deploy_database import launch_of
 from sluice.stages.deploy_site import Kept, Site
 from sluice.stages.deploy_steps import Steps
 from sluice.stages.deploy_turn import Turn
@@ -21,35 +22,33 @@ START_ATTEMPTS = 3  # only after another program took a port that was free when 
 POLL_SECONDS = 0.05
 
 
-def bring_up(mine: Turn, steps: Steps, kept: Kept, deployment_id: str, secrets: Mapping[str, str]) -> ReplicaSet:
+def bring_up(
+    mine: Turn,
+    steps: Steps,
+    kept: Kept,
+    deployment_id: str,
+    secrets: Mapping[str, str],
+    when_ready: Callable[[Launch], None] = lambda _launch: None,
+) -> ReplicaSet:
     """Make the release ready, start its replicas aside and wait until each is healthy.
+
+    Args:
+        when_ready: is called once, when the release is there and nothing of it was started yet.
 
     Raises:
         DeployFailedError: with the cause and the replica's last lines, secrets masked.
     """
-    site = mine.site
     with steps.step("prepare") as note:
-        ready = site.target.prepare(kept.release, kept.service, kept.declaration, site.log)
-        note.detail = ready.place
+        launch = launch_of(mine, kept, deployment_id)
+        note.detail = launch.path or kept.release.reference
+    when_ready(launch)
     for attempt in range(1, START_ATTEMPTS + 1):
-        launch = Launch(
-            project=site.project,
-            environment=site.environment,
-            deployment_id=deployment_id,
-            run_id=mine.run_id,
-            attempt=attempt,
-            release=kept.release,
-            service=kept.service,
-            declaration=kept.declaration,
-            path=ready.path,
-            python=ready.python,
-        )
         try:
-            return _start(site, steps, launch, secrets)
+            return _start(mine.site, steps, launch.model_copy(update={"attempt": attempt}), secrets)
         except PortTakenError as error:
             if attempt == START_ATTEMPTS:
                 raise
-            site.log(f"start again with other ports: {error.message}")
+            mine.site.log(f"start again with other ports: {error.message}")
     raise AssertionError("the last attempt returns or raises")
 
 

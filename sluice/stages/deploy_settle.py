@@ -15,6 +15,7 @@ from sluice.config.smoke import SmokeConfig
 from sluice.errors import InfrastructureError, SluiceError
 from sluice.records.build import Release
 from sluice.stages.deploy_drift import differences
+from sluice.stages.deploy_migrate import settle_migrations
 from sluice.stages.deploy_moves import bring_up, take_over
 from sluice.stages.deploy_preflight import configuration
 from sluice.stages.deploy_site import Kept, Site
@@ -80,6 +81,8 @@ def hold(
 def close_open(mine: Turn, but: str = "") -> int:
     """Remove every set of replicas that does not serve, and close every deployment and rollback that was left open.
 
+    A migration of the service's database whose release does not serve is taken back, where that was declared.
+
     Args:
         but: id of the caller's own rollback, which it closes itself.
 
@@ -106,6 +109,7 @@ def close_open(mine: Turn, but: str = "") -> int:
             mine.end(move, "serving" if won else "interrupted")
         else:
             _end_rollback(mine, move, won)
+    settle_migrations(mine)
     return len(aside)
 
 

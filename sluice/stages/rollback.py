@@ -17,7 +17,7 @@ from sluice.stages.deploy_site import Kept
 from sluice.stages.deploy_steps import Steps
 from sluice.stages.deploy_turn import Turn, turn
 from sluice.stages.deploy_world import DeployWorld, open_world
-from sluice.stages.rollback_data import reads_data
+from sluice.stages.rollback_data import UNTOLD, Data, ready_data, undo_again
 from sluice.stages.rollback_target import Choice, choose
 from sluice.stages.workplace import Workplace, now
 
@@ -36,8 +36,7 @@ class Outcome:
     fenced: bool = False
     seconds: float = 0.0
     reason: str = ""
-    data_readable: bool | None = None
-    data_problem: str = ""
+    data: Data = UNTOLD
 
 
 def rollback(
@@ -63,7 +62,7 @@ def rollback(
         goal = choice.target.release if choice.target else None
         rollback_id = mine.begin_rollback(choice.bad, goal, why, request.declaration.target)
         steps = mine.rollback_steps(rollback_id)
-        outcome = _execute(mine, choice, rollback_id, steps, validate or world.prove, why)
+        outcome = _execute(mine, request, choice, rollback_id, steps, validate or world.prove, why)
         record = _record(mine, request, choice, outcome, rollback_id, steps, started)
         state = "serving" if outcome.replicas else "failed"
         seconds = outcome.seconds if record.passed else None
@@ -71,10 +70,20 @@ def rollback(
     return record
 
 
-def _execute(mine: Turn, choice: Choice, rollback_id: str, steps: Steps, validate: Validate, why: str) -> Outcome:
+def _execute(
+    mine: Turn,
+    request: RollbackRequest,
+    choice: Choice,
+    rollback_id: str,
+    steps: Steps,
+    validate: Validate,
+    why: str,
+) -> Outcome:
     clock = time.monotonic()
     try:
-        outcome = _go_back(mine, choice, rollback_id, steps, validate, clock, why)
+        outcome = _go_back(mine, request, choice, rollback_id, steps)
+        if outcome.replicas and choice.target is not None:
+            outcome = _prove(mine, choice, choice.target, steps, validate, clock, replace(outcome, reason=why))
         with steps.step("withdraw") as note:
             note.detail = f"{close_open(mine, but=rollback_id)} sets of replicas removed"
     except BaseException as error:
@@ -85,29 +94,31 @@ def _execute(mine: Turn, choice: Choice, rollback_id: str, steps: Steps, validat
     return outcome
 
 
-def _go_back(
-    mine: Turn, choice: Choice, rollback_id: str, steps: Steps, validate: Validate, clock: float, why: str
-) -> Outcome:
+def _go_back(mine: Turn, request: RollbackRequest, choice: Choice, rollback_id: str, steps: Steps) -> Outcome:
+    """Let the target serve, when there is one that can; what it needs of the data comes first."""
     target = choice.target
     if target is None:
         return Outcome(reason=_nothing_to_go_to(choice))
     if not choice.present:
         return Outcome(release=target.release, reason=_gone(target.release))
-    if choice.already_serves and choice.serving is not None:
+    serves = choice.already_serves and choice.serving is not None
+    data = ready_data(mine, steps, request, target, serves=serves)
+    if data.readable is False and not serves:
+        told = f"{target.release.digest[:19]} cannot read the data as it is: {data.problem}"
+        return Outcome(target.release, reason=told, data=data)
+    if serves and choice.serving is not None:
         with steps.step("confirm") as note:
             seen = confirm(mine.site, choice.serving)
             note.detail = f"{target.release.digest[:19]} served all along, {len(seen)} healthy replicas"
-    else:
-        secrets = configuration(target.declaration, mine.site.environment)
-        readable, problem = reads_data(mine, target, secrets)
-        if readable is False:
-            told = f"{target.release.digest[:19]} cannot read the data as it is: {problem}"
-            return Outcome(target.release, reason=told, data_readable=False, data_problem=problem)
+        return Outcome(target.release, seen, data=data)
+    secrets = configuration(target.declaration, mine.site.environment)
+    try:
         seen = take_over(mine.site, steps, bring_up(mine, steps, target, rollback_id, secrets))
-        mine.site.keep(target)
-        outcome = Outcome(target.release, seen, reason=why, data_readable=readable)
-        return _prove(mine, choice, target, steps, validate, clock, outcome)
-    return _prove(mine, choice, target, steps, validate, clock, Outcome(target.release, seen, reason=why))
+    except BaseException:
+        undo_again(mine, data)
+        raise
+    mine.site.keep(target)
+    return Outcome(target.release, seen, data=data)
 
 
 def _prove(
@@ -155,6 +166,7 @@ def _record(
     serving = mine.site.serving()
     seen = outcome.replicas or (mine.site.target.observe(serving) if serving is not None else ())
     well = bool(outcome.replicas and outcome.validation) and all(check.passed for check in outcome.validation)
+    well = well and outcome.data.readable is not False
     return RollbackRecord(
         run_id=mine.run_id,
         started_at=started,
@@ -176,6 +188,7 @@ def _record(
         validation=outcome.validation,
         steps=tuple(steps.finished),
         seconds_to_restore=outcome.seconds,
-        data_readable=outcome.data_readable,
-        data_problem=outcome.data_problem,
+        data_readable=outcome.data.readable,
+        data_problem=outcome.data.problem,
+        backup_problem=outcome.data.backup,
     )

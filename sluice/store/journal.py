@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Connection, Engine, Select, Text, co
 from sluice.records.build import Release
 from sluice.records.deploy import Step
 from sluice.store.approvals import Approvals
+from sluice.store.backups import Backups
 from sluice.store.canaries import Canaries
 from sluice.store.engine import retry_database
 from sluice.store.environments import Ports, find_environment
@@ -34,7 +35,7 @@ MOVES = table(
 ).c
 
 
-class Journal(EnvironmentLocks, Moves, Releases, Ports, Unsettled, Approvals, Canaries):
+class Journal(EnvironmentLocks, Moves, Releases, Ports, Unsettled, Approvals, Canaries, Backups):
     """All that deploy, rollback and settling read and write; `sluice.stages.deploy_journal` is what they ask for."""
 
     def __init__(self, engine: Engine, renewal_seconds: float = RENEWAL_SECONDS) -> None:

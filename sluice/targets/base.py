@@ -155,6 +155,9 @@ class Target(Protocol):
     def ask(self, launch: Launch, secrets: Mapping[str, str], words: Sequence[str], seconds: float) -> Said:
         """Run one command of the prepared release in the environment of a replica, and return what it said."""
 
+    def end_asked(self, project: str, environment: str, mark: str) -> None:
+        """End commands of :meth:`ask` that outlived the run which asked; `mark` is the value of their PGAPPNAME."""
+
     def start(self, launch: Launch, secrets: Mapping[str, str]) -> ReplicaSet:
         """Start all replicas aside; returns before they answer."""
 

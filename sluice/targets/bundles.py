@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
+
+import psutil
 
 from sluice import command
 from sluice.artifacts import ArtifactStore, sha256_file
@@ -51,6 +54,14 @@ def ask(launch: Launch, secrets: Mapping[str, str], words: Sequence[str], second
     environment = environment_of(launch, secrets, port=0)
     done = command.run(list(words), cwd=Path(launch.path), env=environment, timeout=seconds, merge=True, accept=None)
     return Said(exit_code=None if done.timed_out else done.exit_code, output=done.tail(10))
+
+
+def end_asked(mark: str) -> None:
+    """End the processes that have this PGAPPNAME; those of other users cannot be ours."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("PGAPPNAME") == mark:
+                process.kill()
 
 
 def files_below(folder: Path, what: str) -> Iterable[tuple[str, Path]]:

@@ -43,6 +43,12 @@ class Targets:
         """See :class:`Target`."""
         return self._of(launch.declaration).ask(launch, secrets, words, seconds)
 
+    def end_asked(self, project: str, environment: str, mark: str) -> None:
+        """End them on both targets."""
+        self._process.end_asked(project, environment, mark)
+        if self._engines.known(project, environment):
+            self._docker.end_asked(project, environment, mark)
+
     def start(self, launch: Launch, secrets: Mapping[str, str]) -> ReplicaSet:
         """See :class:`Target`."""
         return self._of(launch.declaration).start(launch, secrets)

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from sluice.config.docker import DockerConfig
 from sluice.config.model import Environment, Service
 from sluice.errors import DeployFailedError
@@ -69,6 +67,7 @@ class DockerTarget:
     def ask(self, launch: Launch, secrets: Mapping[str, str], words: Sequence[str], seconds: float) -> Said:
         """Run one command in a container of its own that is as a replica is, and remove it."""
         engine = self._connect(launch.declaration.docker)
+        self.engines.add(launch.project, launch.environment, launch.declaration.docker)
         group = f"{self._group(launch)}-ask-{time.monotonic_ns()}"
         marks = self._labels(launch.project, launch.environment, once=group, run=launch.run_id)
         volume = self._keep_secrets(engine, launch, secrets, group, marks)
@@ -84,6 +83,12 @@ class DockerTarget:
         finally:
             engine.remove(made, 1.0)
             self._forget_volumes(engine, launch.project, launch.environment)
+
+    def end_asked(self, project: str, environment: str, _mark: str) -> None:
+        """Remove the containers of commands, whatever they are: who calls holds the environment and runs none."""
+        for engine in map(self._connect, self.engines.known(project, environment)):
+            for each in engine.containers(self._labels(project, environment, once="")):
+                engine.remove(each["Id"], 1.0)
 
     def start(self, launch: Launch, secrets: Mapping[str, str]) -> ReplicaSet:
         """Start all replicas aside; returns before they answer."""
@@ -150,7 +155,7 @@ class DockerTarget:
         found: dict[str, ReplicaSet] = {}
         for config in self.engines.known(project, environment):
             marks = self._labels(project, environment, set="")
-            for each in map(_described, self._connect(config).containers(marks)):
+            for each in map(container.described, self._connect(config).containers(marks)):
                 if each is not None:
                     found[each.group] = each
         return tuple(sorted(found.values(), key=lambda replicas: replicas.started_at))
@@ -239,11 +244,3 @@ class DockerTarget:
 
     def _labels(self, project: str, environment: str, **more: str) -> dict[str, str]:
         return container.labels(self._tag, project, environment, **more)
-
-
-def _described(seen: Facts) -> ReplicaSet | None:
-    """Return the set that a container belongs to, as its label tells; None for a label that is not ours."""
-    try:
-        return ReplicaSet.model_validate_json(seen["Labels"][f"{LABEL}.set"])
-    except (KeyError, ValidationError):
-        return None

@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from sluice.config.model import Environment
 from sluice.targets.base import Launch, ReplicaSet
 from sluice.targets.replica import configuration_of
@@ -24,6 +26,14 @@ def labels(tag: str, project: str, environment: str, **more: str) -> dict[str, s
     """Return labels of ours: `io.sluice.home`, `.project`, `.environment`, and what else is told."""
     known = {"home": tag, "project": project, "environment": environment, **more}
     return {f"{LABEL}.{name}": value for name, value in known.items()}
+
+
+def described(seen: Facts) -> ReplicaSet | None:
+    """Return the set that a container belongs to, as its label tells; None for a label that is not ours."""
+    try:
+        return ReplicaSet.model_validate_json(seen["Labels"][f"{LABEL}.set"])
+    except (KeyError, ValidationError):
+        return None
 
 
 def plain_variables(launch: Launch, secrets: Mapping[str, str]) -> dict[str, str]:

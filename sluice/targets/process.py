@@ -75,6 +75,10 @@ class ProcessTarget:
         """Run one command in the release's folder and environment."""
         return bundles.ask(launch, secrets, words, seconds)
 
+    def end_asked(self, _project: str, _environment: str, mark: str) -> None:
+        """End the commands that have this PGAPPNAME, with all that they started."""
+        bundles.end_asked(mark)
+
     def start(self, launch: Launch, secrets: Mapping[str, str]) -> ReplicaSet:
         """Start all replicas aside; returns before they answer."""
         replicas = self._describe(launch, secrets)

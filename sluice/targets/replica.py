@@ -21,7 +21,7 @@ GIVEN = (*INHERITED, "PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PROBE_SECONDS = 2.0
 NOT_OF_REPLICAS = {"smoke", "protected", "promote_from", "approvers", "approve_within", "freeze", "watch"}
-NOT_OF_REPLICAS |= {"strategy", "canary"}
+NOT_OF_REPLICAS |= {"strategy", "canary", "migrate"}
 
 
 def environment_of(launch: Launch, secrets: Mapping[str, str], port: int) -> dict[str, str]:

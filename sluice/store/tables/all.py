@@ -1,5 +1,6 @@
 """Every table of Sluice: import this where the whole schema is meant (migrations, documentation)."""
 
+from sluice.store.tables.backups import Backup, Migration
 from sluice.store.tables.base import Base
 from sluice.store.tables.canaries import CanaryStep
 from sluice.store.tables.deployments import Deployment, DeploymentStep, HealthCheck, Rollback, SmokeResult
@@ -19,6 +20,7 @@ __all__ = [
     "Approval",
     "Artifact",
     "AuditEvent",
+    "Backup",
     "Base",
     "Baseline",
     "CanaryStep",
@@ -36,6 +38,7 @@ __all__ = [
     "Image",
     "ImageLayer",
     "LineageEdge",
+    "Migration",
     "Package",
     "PerformanceMetric",
     "PerformanceRun",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sluice.records.deploy import RollbackRecord
+from sluice.stages.backup import path_of
 from sluice.stages.deploy import deploy, finish
 from tests import factories
-from tests.deploy_parts import City, release
+from tests.app_database import VERSION, app_database, migration
+from tests.deploy_parts import City, Parts, release
 from tests.faults.release_lies import Told, lie, twin
 
 ONE, TWO, BAD = release("one"), release("two"), release("three")
@@ -89,6 +93,34 @@ def the_data_was_migrated(city: City) -> Told:
 def the_data_can_be_read(city: City) -> Told:
     """the old release says that it can read the data"""
     return with_data(city, 0)
+
+
+def after_a_migration(city: City, parts: Parts, *, flipped: bool) -> Told:
+    way = migration()
+    with app_database(parts.postgres) as shop, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("APP_DATABASE", shop.url)
+        city.release(city.store(ONE))
+        city.release(city.store(BAD), migrate=way)
+        (view,) = city.journal.backups("greeter", "staging")
+        file = path_of(city.home, "greeter", "staging", view.backup.id)
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= flipped
+        file.write_bytes(data)
+        record = city.rollback(migrate=way, restore_backup=True)
+        assert shop.value(VERSION) == (2 if flipped else 1)
+    return told(record)
+
+
+@lie("R04")
+def one_byte_of_the_backup_was_flipped(city: City, parts: Parts) -> Told:
+    """one byte of the backup that is to be put back was flipped on disk"""
+    return after_a_migration(city, parts, flipped=True)
+
+
+@twin("R04")
+def the_backup_is_whole(city: City, parts: Parts) -> Told:
+    """the backup is restored, its rows and schema are those of the dump"""
+    return after_a_migration(city, parts, flipped=False)
 
 
 @lie("R05")

@@ -18,6 +18,7 @@ def test_an_honest_rollback_is_believed() -> None:
     assert [(each.code, each.status) for each in report.results] == [
         ("R02", CheckStatus.PASSED),
         ("R01", CheckStatus.PASSED),
+        ("R04", CheckStatus.NOT_APPLICABLE),
         ("R03", CheckStatus.NOT_APPLICABLE),
         ("R05", CheckStatus.PASSED),
     ]
@@ -26,7 +27,7 @@ def test_an_honest_rollback_is_believed() -> None:
 def test_a_rollback_with_nowhere_to_go_is_true_and_bad_and_is_believed() -> None:
     record = rollback(passed=False, reason="no release was ever good here", running_digests=(OTHER_DIGEST,), **NOWHERE)
     report = believed(record)
-    assert set(not_asked(report)) == {"R01", "R02", "R03"}
+    assert set(not_asked(report)) == {"R01", "R02", "R03", "R04"}
     assert result(report, "R05").status is CheckStatus.PASSED
 
 
@@ -72,3 +73,7 @@ def test_r03_the_target_cannot_read_the_data() -> None:
 
 def test_a_target_that_can_read_the_data_is_believed() -> None:
     believed(rollback(data_readable=True))
+
+
+def test_a_backup_that_is_not_what_was_dumped_is_told() -> None:
+    caught(rollback(backup_problem="its file is gone", passed=False), "R04", "what was dumped", "its file is gone")
