@@ -9,7 +9,7 @@ from sluice.records.build import BuildRecord
 from sluice.records.checkout import CheckoutRecord
 from sluice.records.checks import BoundaryReport
 from sluice.records.common import StageRecord
-from sluice.records.deploy import DeployRecord, RollbackRecord
+from sluice.records.deploy import CanaryStep, DeployRecord, RollbackRecord
 from sluice.records.scan import ScanRecord
 from sluice.records.smoke import SmokeCheck, SmokeRecord
 from sluice.records.testing import TestRecord
@@ -34,6 +34,30 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     if len(all_rows) > SHOWN_ROWS:
         lines.append(f"\n… and {len(all_rows) - SHOWN_ROWS} more.")
     return "\n".join(lines)
+
+
+def canary(record: DeployRecord, steps: Sequence[CanaryStep]) -> str:
+    """Return the Markdown of a canary: how the new release did beside the old one."""
+    rows = (
+        (
+            f"{step.weight} %",
+            step.verdict,
+            f"{step.new_requests} / {step.old_requests}",
+            f"{step.new_errors} / {step.old_errors}",
+            f"{_seconds(step.new_p95)} / {_seconds(step.old_p95)}",
+            f"{step.error_p:.2g} / {step.slow_p:.2g}",
+            step.reason,
+        )
+        for step in steps
+    )
+    head = ("share", "verdict", "requests new / old", "failed", "p95", "chance failed / late", "why")
+    return f"# {cell(record.environment)}: `{record.release.digest[:19]}` beside the old release\n\n" + table(
+        head, rows
+    )
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g} s"
 
 
 @singledispatch

@@ -36,6 +36,7 @@ def collect(reader: Reader, run: RunView) -> Report:
         config = rows.config()
         tests = _tests(rows, run, records, config or {}, log)
         findings = _findings(connection, rows, run, records)
+        canary = rows.canary()
     build, deploy = records.get(StageName.BUILD), records.get(StageName.DEPLOY)
     smoke, back = records.get(StageName.SMOKE), records.get(StageName.ROLLBACK)
     moved = (facts.release(build).digest if build else None) or (_digest(back) if back else None)
@@ -46,7 +47,7 @@ def collect(reader: Reader, run: RunView) -> Report:
         tests=tests,
         findings=findings,
         release=facts.release(build) if build else None,
-        deployment=facts.deployment(deploy) if deploy else None,
+        deployment=facts.deployment(deploy, canary) if deploy else None,
         smoke=facts.answers(smoke) if smoke else (),
         rollback=facts.rollback(back) if back else None,
         waivers=facts.waivers(config, today),

@@ -160,6 +160,24 @@ class ReplicaFacts:
 
 
 @dataclass(frozen=True)
+class CanaryFacts:
+    """How both releases answered while the new one had `weight` percent of the requests; p95 in seconds."""
+
+    weight: int
+    seconds: float
+    old_requests: int
+    new_requests: int
+    old_errors: int
+    new_errors: int
+    old_p95: float | None
+    new_p95: float | None
+    error_p: float
+    slow_p: float
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class MoveFacts:
     """A deploy or a rollback."""
 
@@ -172,6 +190,7 @@ class MoveFacts:
     replicas: tuple[ReplicaFacts, ...]
     steps: tuple[StepFacts, ...]
     seconds_to_restore: float | None = None
+    canary: tuple[CanaryFacts, ...] = ()
 
 
 @dataclass(frozen=True)

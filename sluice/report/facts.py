@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 from sluice.report.document import (
     AnswerFacts,
     AttachmentFacts,
+    CanaryFacts,
     Execution,
     MoveFacts,
     ReleaseFacts,
@@ -63,10 +65,11 @@ def release(record: Record) -> ReleaseFacts:
     )
 
 
-def deployment(record: Record) -> MoveFacts:
-    """Return what a deploy record says."""
+def deployment(record: Record, canary: Iterable[Record] = ()) -> MoveFacts:
+    """Return what a deploy record says, and the rows of its canary."""
     previous = record.get("previous") or {}
-    return _move(record, previous.get("digest"))
+    steps = tuple(CanaryFacts(**step) for step in canary)
+    return replace(_move(record, previous.get("digest")), canary=steps)
 
 
 def rollback(record: Record) -> MoveFacts:

@@ -78,6 +78,9 @@ class DeployJournal(Protocol):
     def canary_step(self, lease: Lease, deployment_id: str, step: CanaryStep) -> None:
         """Write how both releases answered in a step of a canary, and the verdict."""
 
+    def canary_steps(self, deployment_id: str) -> tuple[CanaryStep, ...]:
+        """Return the steps of a deployment's canary, in order; none when it took over at once."""
+
     def finish_deployment(self, lease: Lease, deployment_id: str, state: str, detail: str = "") -> None:
         """Close a deployment: `serving`, `failed`, `interrupted`."""
 

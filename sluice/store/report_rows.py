@@ -48,6 +48,11 @@ FROM pipeline_runs mine JOIN pipeline_runs r ON r.project_id = mine.project_id A
 JOIN stage_runs s ON s.run_id = r.id AND s.stage = 'scan' AND s.record IS NOT NULL
 WHERE mine.id = :run AND r.ref_kind = 'branch' AND r.ref_name = :branch ORDER BY r.number DESC LIMIT 1
 """
+CANARY = """
+SELECT c.weight, c.seconds, c.old_requests, c.new_requests, c.old_errors, c.new_errors, c.old_p95, c.new_p95, c.error_p,
+       c.slow_p, c.verdict, c.reason
+FROM canary_steps c JOIN deployments d ON d.id = c.deployment_id WHERE d.run_id = :run ORDER BY d.number, c.ordinal
+"""
 CONFIG = "SELECT config FROM pipeline_runs WHERE id = :run"
 
 
@@ -84,6 +89,10 @@ class ReportRows:
     def findings(self) -> list[dict[str, Any]]:
         """Return the findings of the accepted scan, the worst first."""
         return [dict(row) for row in self._connection.execute(text(FINDINGS), self._run).mappings()]
+
+    def canary(self) -> list[dict[str, Any]]:
+        """Return the steps of the run's canary, in order; none when its release took over at once."""
+        return [dict(row) for row in self._connection.execute(text(CANARY), self._run).mappings()]
 
     def base(self, branch: str) -> dict[str, Any] | None:
         """Return the newest run of `branch` before this one whose scan was accepted."""

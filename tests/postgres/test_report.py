@@ -22,6 +22,7 @@ from sluice.report.html import render
 from sluice.settings import Home
 from sluice.states import RunState, StageName
 from sluice.store.ingest import Ingest
+from sluice.store.journal import Journal
 from sluice.store.read import Reader
 from sluice.store.runs import RunStore
 from tests import factories
@@ -143,6 +144,27 @@ def test_waivers_are_shown_with_those_that_expired_first(world: World) -> None:
         ("check", "T02", True),
         ("finding", "f-001", False),
     ]
+
+
+def test_the_steps_of_a_canary_are_shown_though_it_was_stopped(world: World) -> None:
+    run_id = world.run()
+    journal = Journal(world.engine)
+    with journal.lock("greeter", "staging", run_id, "deploy", 0.0) as lease:
+        record = factories.deploy(run_id=run_id, deployment_id="d0000000-0000-4000-8000-000000000002")
+        world.accept(record)
+        made = journal.begin_deployment(lease, run_id, "greeter", "staging", record.release, None)
+        journal.canary_step(lease, made, factories.canary_step())
+        bad = factories.canary_step(ordinal=2, weight=25, verdict="worse", reason=HOSTILE.replace("\x1b", ""))
+        journal.canary_step(lease, made, bad)
+    report = world.report(run_id)
+    assert report.deployment is not None
+    assert [(each.weight, each.verdict) for each in report.deployment.canary] == [(5, "no worse"), (25, "worse")]
+    data = plain_data(report)["deployment"]["canary"]
+    assert (data[0]["new_requests"], data[0]["old_p95"]) == (300, 0.02)
+    page = Page(render(report))
+    assert "no worse5 %300, 570012, 228" in page.words.replace("\n", "")
+    assert "img" not in page.tags
+    assert world.report(world.run()).deployment is None
 
 
 def whole(world: World) -> Report:
