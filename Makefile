@@ -30,7 +30,6 @@ lint: $(VENV)/.installed
 
 lies: $(VENV)/.installed ## Tell every lie and its honest twin, print what became of them
 	@$(BIN)/python -m tests.faults.lies
-	@$(BIN)/python -m pytest -q tests/faults/release_lies && $(BIN)/python -m tests.faults.release_lies
 
 up: $(VENV)/.installed ## Start the services
 	@$(BIN)/sluice up

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from data_checks import contracts
 from data_checks.facts import BoundaryFacts
@@ -12,9 +14,9 @@ from data_checks.registry import lie as entry_of
 from sluice.records.checks import BoundaryReport
 from sluice.records.common import StageRecord
 from sluice.states import CheckStatus, Severity
-from tests.faults.lies.world import World
 
 Made = tuple[StageRecord, BoundaryFacts]
+Make = Callable[..., Made]
 
 
 class Side(StrEnum):
@@ -23,15 +25,26 @@ class Side(StrEnum):
     LIE = "lie"
     TWIN = "twin"
 
+    @property
+    def promised(self) -> str:
+        """What must become of it."""
+        return "caught" if self is Side.LIE else "passes"
+
 
 @dataclass(frozen=True)
 class Case:
-    """One lie or twin: its docstring's first line says what was done. `warns`: a milder form, which only warns."""
+    """One lie or twin: its docstring's first line says what was done.
+
+    `warns`: a milder form, which only warns; `unasked`: a twin that is so honest that its check has no subject;
+    `beside`: what a twin may be warned of by another check, since that is true.
+    """
 
     code: str
     side: Side
-    make: Callable[[World], Made]
+    make: Make
     warns: bool = False
+    unasked: bool = False
+    beside: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -43,40 +56,44 @@ class Case:
         """The case's id in the tests."""
         return f"{self.code}-{self.side}-{self.make.__name__}"
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The fixtures that it is made of."""
+        return tuple(inspect.signature(self.make).parameters)
+
 
 CASES: list[Case] = []
 
 
-def lie(code: str, *, warns: bool = False) -> Callable[[Callable[[World], Made]], Callable[[World], Made]]:
+def lie(code: str, *, warns: bool = False) -> Callable[[Make], Make]:
     """Register a function that tells the lie `code`."""
     return _register(code, Side.LIE, warns=warns or entry_of(code).severity is Severity.WARN)
 
 
-def twin(code: str) -> Callable[[Callable[[World], Made]], Callable[[World], Made]]:
+def twin(code: str, *, unasked: bool = False, beside: tuple[str, ...] = ()) -> Callable[[Make], Make]:
     """Register a function that does the nearest true thing."""
-    return _register(code, Side.TWIN)
+    return _register(code, Side.TWIN, unasked=unasked, beside=beside)
 
 
-def _register(
-    code: str, side: Side, *, warns: bool = False
-) -> Callable[[Callable[[World], Made]], Callable[[World], Made]]:
+def _register(code: str, side: Side, **more: Any) -> Callable[[Make], Make]:
     entry_of(code)  # KeyError: no such code
 
-    def register(make: Callable[[World], Made]) -> Callable[[World], Made]:
-        CASES.append(Case(code, side, make, warns))
+    def register(make: Make) -> Make:
+        assert make.__doc__, f"{make.__name__} says nothing for the table"
+        CASES.append(Case(code, side, make, **more))
         return make
 
     return register
 
 
-def told(case: Case, world: World) -> str:
+def told(case: Case, parts: dict[str, Any]) -> str:
     """Make the case and hold it against its contract; return `caught` or `passes`, or what else came of it."""
-    record, facts = case.make(world)
+    record, facts = case.make(**parts)
     stage = entry_of(case.code).boundary
     if record.STAGE is not stage:
         return f"made a record of {record.STAGE}, not of {stage}"
     report: BoundaryReport = contracts()[stage].check(record, facts)
-    return _of_lie(case, report) if case.side is Side.LIE else _of_twin(case.code, report)
+    return _of_lie(case, report) if case.side is Side.LIE else _of_twin(case, report)
 
 
 def _of_lie(case: Case, report: BoundaryReport) -> str:
@@ -90,9 +107,11 @@ def _of_lie(case: Case, report: BoundaryReport) -> str:
     return "caught" if whole and f"Expected {first.expected}; observed {first.observed}." in first.message else "mute"
 
 
-def _of_twin(code: str, report: BoundaryReport) -> str:
-    """A twin is accepted, and its own check was really looked at and holds."""
-    (mine,) = [each for each in report.results if each.code == code]
-    if not report.accepted:
-        return f"stopped: {[(each.code, each.message) for each in report.stops]}"
-    return "passes" if mine.status is CheckStatus.PASSED else f"{mine.status}: {mine.message}"
+def _of_twin(case: Case, report: BoundaryReport) -> str:
+    """A twin is accepted without a warning, and its own check was really looked at, unless it has no subject."""
+    (mine,) = [each for each in report.results if each.code == case.code]
+    bad = [each for each in (*report.stops, *report.warnings) if each.stops or each.code not in case.beside]
+    if bad:
+        return f"stopped or warned: {[(each.code, each.message) for each in bad]}"
+    wanted = CheckStatus.NOT_APPLICABLE if case.unasked else CheckStatus.PASSED
+    return "passes" if mine.status is wanted else f"{mine.status}: {mine.message}"

@@ -91,7 +91,7 @@ def _in_two_shards(world: World, files: dict[str, str], environments: tuple[dict
     return record, facts_of(record)
 
 
-@twin("T09")
+@twin("T09", beside=("T15",))
 def more_cases_than_tests(world: World) -> Made:
     """both shards ran: with subtests, a test that names itself anew, one that was run again, and a skipped class"""
     files = {"test_a.py": HONEST, "test_b.py": CLASSES}

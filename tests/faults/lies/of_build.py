@@ -11,9 +11,10 @@ from sluice.artifacts import ArtifactStore
 from sluice.records.common import ArtifactRef
 from sluice.stages import build_bundle
 from sluice.stages.workplace import now
+from sluice.tools import git
 from tests import factories
-from tests.faults.release_lies import Told, lie, twin
-from tests.faults.release_lies.workshop import Workshop
+from tests.faults.lies.case import Made, lie, twin
+from tests.faults.lies.workshop import Workshop
 from tests.wheels import make_wheel, package
 
 TREE = {"main.py": "print('hi')\n"}
@@ -32,7 +33,7 @@ class BadDisk(ArtifactStore):
 
 
 @lie("B01")
-def the_disk_changes_the_bundle(workshop: Workshop) -> Told:
+def the_disk_changes_the_bundle(workshop: Workshop) -> Made:
     """the store's disk adds a byte to the bundle"""
     workshop.repository.commit(TREE)
     record = workshop.build(store=BadDisk(workshop.home.artifacts))
@@ -40,14 +41,14 @@ def the_disk_changes_the_bundle(workshop: Workshop) -> Told:
 
 
 @twin("B01")
-def a_sound_disk(workshop: Workshop) -> Told:
+def a_sound_disk(workshop: Workshop) -> Made:
     """a disk that keeps what it is given"""
     workshop.repository.commit(TREE)
     record = workshop.build()
     return record, workshop.facts(record)
 
 
-def tagged(workshop: Workshop, *, moved: bool) -> Told:
+def tagged(workshop: Workshop, *, moved: bool) -> Made:
     workshop.repository.commit(TREE)
     first = workshop.build()
     if moved:
@@ -57,18 +58,18 @@ def tagged(workshop: Workshop, *, moved: bool) -> Told:
 
 
 @lie("B02")
-def a_tag_is_moved(workshop: Workshop) -> Told:
+def a_tag_is_moved(workshop: Workshop) -> Made:
     """tag v1.0 is moved to another commit and built anew"""
     return tagged(workshop, moved=True)
 
 
 @twin("B02")
-def a_tag_is_built_again(workshop: Workshop) -> Told:
+def a_tag_is_built_again(workshop: Workshop) -> Made:
     """the same tag built again gives the same bytes"""
     return tagged(workshop, moved=False)
 
 
-def for_both_platforms(workshop: Workshop, *, pure: bool) -> Told:
+def for_both_platforms(workshop: Workshop, *, pure: bool) -> Made:
     if not pure:
         made = make_wheel(workshop.wheels, "colours", "4.0")
         made.rename(made.with_name("colours-4.0-py3-none-manylinux_2_17_x86_64.whl"))
@@ -78,19 +79,19 @@ def for_both_platforms(workshop: Workshop, *, pure: bool) -> Told:
 
 
 @lie("B03")
-def a_dependency_has_no_file_for_arm(workshop: Workshop) -> Told:
+def a_dependency_has_no_file_for_arm(workshop: Workshop) -> Made:
     """arm64 is declared, and a dependency has x86-64 wheels only"""
     return for_both_platforms(workshop, pure=False)
 
 
 @twin("B03")
-def a_dependency_for_every_platform(workshop: Workshop) -> Told:
+def a_dependency_for_every_platform(workshop: Workshop) -> Made:
     """the same declaration with a pure dependency"""
     return for_both_platforms(workshop, pure=True)
 
 
 @lie("B04")
-def the_branch_moved_before_the_build(workshop: Workshop) -> Told:
+def the_branch_moved_before_the_build(workshop: Workshop) -> Made:
     """an empty commit comes between test and build, and the build takes it"""
     workshop.repository.commit(TREE)
     tested = workshop.accepted()
@@ -100,7 +101,7 @@ def the_branch_moved_before_the_build(workshop: Workshop) -> Told:
 
 
 @twin("B04")
-def the_branch_moved_after_the_test(workshop: Workshop) -> Told:
+def the_branch_moved_after_the_test(workshop: Workshop) -> Made:
     """the commit comes too, and the build keeps to the tested one"""
     workshop.repository.commit(TREE)
     tested = workshop.accepted()
@@ -109,7 +110,7 @@ def the_branch_moved_after_the_test(workshop: Workshop) -> Told:
     return record, workshop.facts(record, tested)
 
 
-def sized(workshop: Workshop, size: int) -> Told:
+def sized(workshop: Workshop, size: int) -> Made:
     workshop.repository.commit({**TREE, "page.bin": bytes(value % 251 for value in range(200_000))})
     usual = workshop.build().size
     noise = b"".join(str(number * 7919 % 1_000_003).encode() for number in range(size))
@@ -119,18 +120,53 @@ def sized(workshop: Workshop, size: int) -> Told:
 
 
 @lie("B05")
-def a_dump_is_packed(workshop: Workshop) -> Told:
+def a_dump_is_packed(workshop: Workshop) -> Made:
     """somebody commits a database dump of a megabyte, and it is packed"""
     return sized(workshop, 200_000)
 
 
 @twin("B05")
-def a_release_grows(workshop: Workshop) -> Told:
+def a_release_grows(workshop: Workshop) -> Made:
     """the release grows by a small file"""
     return sized(workshop, 1_000)
 
 
-def with_clock(workshop: Workshop, monkeypatch: pytest.MonkeyPatch, skew: timedelta) -> Told:
+def packed(workshop: Workshop, tmp_path: Path, *, deleted: bool) -> Made:
+    """Build twelve modules, then six: a file of the machine tells the build backend how many it packs."""
+    outside = tmp_path / "how-many"
+    many = f'range(int(open("{outside}").read()))'
+    listed = f'    files |= {{name: open(name, "rb").read() for name in map("greeter/m{{}}.py".format, {many})}}\n'
+    modules = {f"greeter/m{number}.py": f"WORD = {'word' * number!r}\n" * 30 for number in range(12)}
+    files = package()
+    taken = '    info = f"'
+    files["backend.py"] = str(files["backend.py"]).replace(taken, listed + taken, 1)
+    workshop.repository.commit({**files, **modules})
+    outside.write_text("12")
+    first, before = workshop.accepted(), workshop.build()
+    assert before.inspected_files > 12
+    outside.write_text("6")
+    for number in range(6, 12) if deleted else ():
+        (workshop.repository.path / f"greeter/m{number}.py").unlink()
+    workshop.repository.commit({"greeter/m0.py": "WORD = 'other'\n" * 30})
+    now_there, record = workshop.accepted(), workshop.build()
+    usual = factories.history(build__size=before.size, build__inspected_files=before.inspected_files)
+    since = git.changed_files(Path(now_there.mirror), first.commit, now_there.commit)
+    return record, workshop.facts(record, history=usual, files_since=since, previous_base=before.base)
+
+
+@lie("B05")
+def half_of_the_modules_are_left_out(workshop: Workshop, tmp_path: Path) -> Made:
+    """the build backend leaves out half of the modules of a small package"""
+    return packed(workshop, tmp_path, deleted=False)
+
+
+@twin("B05")
+def half_of_the_modules_were_deleted(workshop: Workshop, tmp_path: Path) -> Made:
+    """a commit deletes half of the modules of a small package"""
+    return packed(workshop, tmp_path, deleted=True)
+
+
+def with_clock(workshop: Workshop, monkeypatch: pytest.MonkeyPatch, skew: timedelta) -> Made:
     workshop.repository.commit(TREE)
     monkeypatch.setattr(build_bundle, "now", lambda: now() - skew)
     record = workshop.build()
@@ -138,19 +174,19 @@ def with_clock(workshop: Workshop, monkeypatch: pytest.MonkeyPatch, skew: timede
 
 
 @lie("B06")
-def the_clock_jumps(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Told:
+def the_clock_jumps(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Made:
     """the clock jumps back by two hours while the bundle is written"""
     return with_clock(workshop, monkeypatch, timedelta(hours=2))
 
 
 @twin("B06")
-def the_clock_is_corrected(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Told:
+def the_clock_is_corrected(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Made:
     """the clock is put right by a second"""
     return with_clock(workshop, monkeypatch, timedelta(seconds=1))
 
 
 @lie("B07")
-def an_environment_file_is_committed(workshop: Workshop) -> Told:
+def an_environment_file_is_committed(workshop: Workshop) -> Made:
     """`.env` is committed and packed"""
     workshop.repository.commit({**TREE, ".env": "PASSWORD=hunter2\n"})
     record = workshop.build()
@@ -158,7 +194,7 @@ def an_environment_file_is_committed(workshop: Workshop) -> Told:
 
 
 @twin("B07")
-def an_example_is_committed(workshop: Workshop) -> Told:
+def an_example_is_committed(workshop: Workshop) -> Made:
     """`.env.example` is packed, and `.env` is left out by `build.exclude`"""
     workshop.repository.commit({**TREE, ".env": "PASSWORD=hunter2\n", ".env.example": "PASSWORD=\n"})
     record = workshop.build(exclude=[".env"])
@@ -166,7 +202,7 @@ def an_example_is_committed(workshop: Workshop) -> Told:
 
 
 @lie("B08")
-def another_interpreter_than_the_tests(workshop: Workshop) -> Told:
+def another_interpreter_than_the_tests(workshop: Workshop) -> Made:
     """the tests ran on another Python, and nobody names the release's"""
     workshop.repository.commit(package())
     record = workshop.build()
@@ -174,7 +210,7 @@ def another_interpreter_than_the_tests(workshop: Workshop) -> Told:
 
 
 @twin("B08")
-def a_named_interpreter(workshop: Workshop) -> Told:
+def a_named_interpreter(workshop: Workshop) -> Made:
     """`.python-version` names it"""
     workshop.repository.commit(package())
     minor = workshop.build().release.python
@@ -183,7 +219,7 @@ def a_named_interpreter(workshop: Workshop) -> Told:
     return record, workshop.facts(record, tested_pythons=("3.8.1",), previous_base=record.base)
 
 
-def with_backend(workshop: Workshop, line: str) -> Told:
+def with_backend(workshop: Workshop, line: str) -> Made:
     files = package()
     taken = '    os.makedirs("build", exist_ok=True)\n'
     files["backend.py"] = str(files["backend.py"]).replace(taken, taken + line)
@@ -193,12 +229,12 @@ def with_backend(workshop: Workshop, line: str) -> Told:
 
 
 @lie("B09")
-def the_build_rewrites_its_source(workshop: Workshop) -> Told:
+def the_build_rewrites_its_source(workshop: Workshop) -> Made:
     """the build backend rewrites a module before it packs it"""
     return with_backend(workshop, "    open('greeter/__init__.py', 'w').write('WORD = None')\n")
 
 
 @twin("B09")
-def the_build_writes_beside_its_source(workshop: Workshop) -> Told:
+def the_build_writes_beside_its_source(workshop: Workshop) -> Made:
     """the build backend leaves files of its own in build/"""
     return with_backend(workshop, "    open('build/made.py', 'w').write('WORD = None')\n")
