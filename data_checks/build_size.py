@@ -9,7 +9,7 @@ from sluice.stages.source_files import build_files, dependency_files
 from sluice.states import Severity
 
 SIZE, FILES, AS_USUAL = "build.size", "build.inspected_files", "usual"
-HALF, SPARE = 0.5, 100 << 10  # a release may grow or shrink by half of it, and by 100 KiB
+HALF, SPARE = 0.5, 100 << 10  # it may shrink by half or by 100 KiB, and grow by twice that
 LOST = 0.25  # of its bytes or of its files, beyond what was deleted: a build packs other things now
 LINE_BYTES = 100  # of a deleted line, more than one is long
 LOST_BYTES, LOST_FILES = 1 << 10, 1

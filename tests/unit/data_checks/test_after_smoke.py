@@ -172,7 +172,17 @@ def test_k04_a_busy_machine_is_no_excuse_for_errors(lie: dict[str, Any]) -> None
     caught(smoke(load=load(**lie)), "K04", "as they usually are in staging", "usual is up to", history=history(**USUAL))
 
 
-@pytest.mark.parametrize("honest", [{}, {"p95_seconds": 0.06}, {"failed": 2}, {"p95_seconds": 0.001}])
+@pytest.mark.parametrize(("p95", "stops"), [(0.4, False), (0.401, True)])
+def test_k04_a_slow_service_may_take_twice_its_time(p95: float, stops: bool) -> None:
+    usual = history(smoke__staging__p95=0.2, smoke__staging__error_rate=0.0)
+    report = check(smoke(load=load(p95_seconds=p95, slowdown=1.0)), history=usual)
+    assert [each.code for each in report.stops] == ["K04"] * stops
+
+
+@pytest.mark.parametrize(
+    "honest",
+    [{}, {"p95_seconds": 0.06}, {"failed": 2}, {"failed": 2, "requests": 200}, {"p95_seconds": 0.001}],
+)
 def test_a_load_within_the_usual_is_believed(honest: dict[str, Any]) -> None:
     believed(smoke(load=load(**honest)), history=history(**USUAL))
 

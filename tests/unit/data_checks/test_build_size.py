@@ -29,9 +29,13 @@ def test_a_release_may_shrink_to_half_and_grow_to_twice_its_size(size: int) -> N
     believed(build(size=size), history=history(build__size=250_000), files_since=since)
 
 
-@pytest.mark.parametrize("size", [47_000, 148_000, 150_400])
-def test_a_small_release_may_grow_by_a_hundred_kilobytes(size: int) -> None:
+@pytest.mark.parametrize("size", [47_000, 148_000, 252_800])
+def test_a_small_release_may_grow_by_two_hundred_kilobytes(size: int) -> None:
     believed(build(size=size), history=history(build__size=48_000))
+
+
+def test_a_small_release_may_grow_by_no_more() -> None:
+    caught(build(size=252_801), "B05", "0 to 252800 bytes", "252801 bytes", history=history(build__size=48_000))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +76,15 @@ def test_what_was_deleted_is_not_missing(size: int, usual: int, since: tuple[Cha
 
 @pytest.mark.parametrize(
     ("files", "usual", "gone", "stops"),
-    [(6, 12, 0, True), (8, 12, 0, True), (9, 12, 0, False), (6, 12, 2, True), (6, 12, 3, False), (2, 3, 0, False)],
+    [
+        (6, 12, 0, True),
+        (8, 12, 0, True),
+        (9, 12, 0, False),
+        (6, 12, 2, True),
+        (6, 12, 3, False),
+        (2, 3, 0, False),
+        (2, 4, 0, True),
+    ],
 )
 def test_files_of_a_release_are_missing(files: int, usual: int, gone: int, stops: bool) -> None:
     since = tuple(changed(f"m{number}.py", "D", 40) for number in range(gone))
