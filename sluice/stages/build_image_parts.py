@@ -166,6 +166,7 @@ def _platform(
         args=config.args,
         labels=labels,
         fresh=place.context.fresh,
+        silence=request.config.timeout,
     )
     built = build(client, order, place.log, buildkit=_buildkit(client, config))
     with saved(client, built.image_id, scratch) as archive:

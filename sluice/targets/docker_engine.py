@@ -18,11 +18,10 @@ from sluice.secrets import resolve
 from sluice.targets.base import Log, PortTakenError
 from sluice.targets.docker_files import packed, unpacked
 from sluice.tools.docker.engine import connect, told
+from sluice.tools.docker.pull import Failure, pull
 
 TIMEOUT = 60.0  # seconds that the engine may take to answer; a hanging one is told, not waited for
 TAKEN = ("port is already allocated", "address already in use")
-FORBIDDEN = ("unauthorized", "authentication required", "denied", "no basic auth credentials")
-UNKNOWN = ("manifest unknown", "not found", "name unknown", "repository does not exist")
 
 Facts = dict[str, Any]
 """What the engine tells of a container or an image."""
@@ -48,6 +47,7 @@ class Engine:
 
         Raises:
             ImageGoneError: neither here nor in the registry (`IMAGE_GONE`), or it refuses us (`PULL_REFUSED`).
+            TransientError: the registry does not answer, also when asked again (`REGISTRY_DOWN`).
         """
         found = self.image(reference)
         if found is not None:
@@ -56,12 +56,9 @@ class Engine:
             log(f"pull {reference}")
         repository, _, digest = reference.partition("@")
         with self._told("pull"):
-            try:
-                for line in self._api.pull(repository, tag=digest, auth_config=self._auth(), stream=True, decode=True):
-                    if "error" in line:
-                        raise self._not_pulled(reference, str(line["error"]))
-            except APIError as error:
-                raise self._not_pulled(reference, str(error.explanation or error)) from error
+            failure = pull(self._api, repository, digest, self._auth())
+        if failure is not None:
+            raise self._not_pulled(reference, failure)
         pulled = self.image(reference)
         if pulled is None:
             raise ImageGoneError("the engine pulled something else", where=self.address, found=reference)
@@ -198,9 +195,8 @@ class Engine:
         secret = resolve({"password": self._login.password}, "docker.login")
         return {"username": self._login.username, **secret}
 
-    def _not_pulled(self, reference: str, words: str) -> Exception:
-        text = words.lower()
-        if any(word in text for word in FORBIDDEN):
+    def _not_pulled(self, reference: str, failure: Failure) -> Exception:
+        if failure.kind == "refused":
             return ImageGoneError(
                 "the registry refuses the pull",
                 code="PULL_REFUSED",
@@ -208,10 +204,12 @@ class Engine:
                 found=self._login.username if self._login else "no login",
                 next_step="Correct `docker.login` of the environment.",
             )
-        if any(word in text for word in UNKNOWN):
-            return ImageGoneError("the image is neither local nor in the registry", where=reference, found=words)
+        if failure.kind == "gone":
+            return ImageGoneError(
+                "the image is neither local nor in the registry", where=reference, found=failure.words
+            )
         return TransientError(
-            "the registry does not answer the engine", code="REGISTRY_DOWN", where=reference, found=words
+            "the registry does not answer the engine", code="REGISTRY_DOWN", where=reference, found=failure.words
         )
 
     def _told(self, what: str) -> AbstractContextManager[None]:

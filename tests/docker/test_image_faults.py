@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import docker
-import httpx
 import pytest
 
-from sluice.errors import SluiceError
+from sluice.errors import Exit, SluiceError
 from sluice.records.build import BuildRecord
 from sluice.records.checks import BoundaryReport
 from sluice.tools.docker.registry import Registry as Client
@@ -22,118 +20,57 @@ from sluice.tools.docker.registry import digest_of
 from tests.boundaries import check
 from tests.docker_parts import BUSYBOX, PASSWORD, USER, Registry
 from tests.image_parts import FILES, Yard
+from tests.registry_front import Answer, running_front
 
-
-class Between(ThreadingHTTPServer):
-    """Stands before a registry and answers what it is told instead, for as many requests of a method as it is told."""
-
-    daemon_threads = True
-
-    def __init__(self, registry: Registry, method: str, answers: list[tuple[int, dict[str, str]]]) -> None:
-        super().__init__(("127.0.0.1", 0), Passing)
-        self.registry = registry
-        self.method = method
-        self.answers = answers
-        self.asked = 0
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.server_port}"
-
-
-class Passing(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Between
-
-    def answer(self) -> None:
-        body = self._body()
-        if self.command == self.server.method:
-            self.server.asked += 1
-            if self.server.answers:
-                status, headers = self.server.answers.pop(0)
-                self._send(status, headers, b'{"errors":[{"code":"TOLD"}]}')
-                return
-        sent = {k: v for k, v in self.headers.items() if k.lower() not in ("transfer-encoding", "content-length")}
-        with httpx.Client(trust_env=False) as client:
-            url = f"http://{self.server.registry.host}{self.path}"
-            got = client.request(self.command, url, headers=sent, content=body)
-        kept = ("content-type", "location", "docker-content-digest", "www-authenticate", "range")
-        self._send(got.status_code, {k: v for k, v in got.headers.items() if k.lower() in kept}, got.content)
-
-    def __getattr__(self, name: str) -> Any:
-        """Every method is answered in the same way."""
-        if name.startswith("do_"):
-            return self.answer
-        raise AttributeError(name)
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        found = b""
-        while size := int(self.rfile.readline().strip() or b"0", 16):
-            found += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return found
-
-    def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def between(registry: Registry, method: str, answers: list[tuple[int, dict[str, str]]]) -> Iterator[Between]:
-    server = Between(registry, method, answers)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+BROKEN = [0.5, 1.0, 2.0, 4.0]  # seconds between five attempts
 
 
 @pytest.mark.parametrize(
     ("answers", "asked", "pauses", "code"),
     [
-        ([(503, {}), (500, {})], 3, [0.5, 1.0], ""),
-        ([(429, {"Retry-After": "7"})], 2, [7.0], ""),
-        ([(503, {})] * 9, 5, [0.5, 1.0, 2.0, 4.0], "REGISTRY_BROKEN"),
-        ([(401, {})], 1, [], "REGISTRY_REFUSED"),
-        ([(403, {})], 1, [], "REGISTRY_REFUSED"),
-        ([(400, {})], 1, [], "REGISTRY_BROKEN"),
+        ([Answer(503), Answer(500)], 3, BROKEN[:2], ""),
+        ([Answer(502), Answer(hangs=True), Answer(cut=True)], 4, BROKEN[:3], ""),
+        ([Answer(429, {"Retry-After": "7"})], 2, [7.0], ""),
+        ([Answer(503)] * 9, 5, BROKEN, "REGISTRY_BROKEN"),
+        ([Answer(hangs=True)] * 9, 5, BROKEN, "REGISTRY_BROKEN"),
+        ([Answer(cut=True)] * 9, 5, BROKEN, "REGISTRY_BROKEN"),
+        ([Answer(401)], 1, [], "REGISTRY_REFUSED"),
+        ([Answer(403)], 1, [], "REGISTRY_REFUSED"),
+        ([Answer(400)], 1, [], "REGISTRY_BROKEN"),
+        ([Answer(404)], 1, [], "REGISTRY_BROKEN"),
     ],
-    ids=["broken twice", "asked to wait", "broken for good", "unauthorised", "forbidden", "wrong"],
+    ids=[
+        "broken twice",
+        "a bad gateway, silence, half an answer",
+        "asked to wait",
+        "broken for good",
+        "silent for good",
+        "cut for good",
+        "unauthorised",
+        "forbidden",
+        "wrong",
+        "unknown",
+    ],
 )
 def test_a_push_is_retried_by_the_class_of_its_failure(
-    registry: Registry, answers: list[tuple[int, dict[str, str]]], asked: int, pauses: list[float], code: str
+    registry: Registry, answers: list[Answer], asked: int, pauses: list[float], code: str
 ) -> None:
     waited: list[float] = []
     content = b"a blob of this test"
-    with between(registry, "POST", list(answers)) as server:
-        with Client(
-            f"{server.host}/retried-{asked}-{len(pauses)}-{code.lower() or 'ok'}", pause=waited.append
-        ) as client:
+    repository = f"retried-{uuid4().hex[:12]}"
+    with running_front(registry, lambda method, _: method == "POST", list(answers)) as front:
+        with Client(f"{front.host}/{repository}", timeout=1.0, pause=waited.append) as client:
             digest = digest_of(content)
             if code:
                 with pytest.raises(SluiceError) as caught:
                     client.put_blob(digest, content)
-                assert caught.value.code == code
+                assert (caught.value.code, caught.value.exit_code) == (code, Exit.INFRASTRUCTURE)
                 assert not caught.value.transient
-                assert server.host in str(caught.value)
+                assert front.host in str(caught.value)
             else:
                 client.put_blob(digest, content)
                 assert client.blob(digest) == content
-        assert server.asked == asked
+        assert front.asked == asked
     assert [round(each / pause, 1) for each, pause in zip(waited, pauses, strict=True)] == pytest.approx(
         [1.0] * len(pauses), abs=0.21
     )
@@ -141,13 +78,13 @@ def test_a_push_is_retried_by_the_class_of_its_failure(
 
 def test_no_tag_moves_when_a_layer_does_not_arrive(yard: Yard, registry: Registry) -> None:
     request = yard.request(yard.commit())
-    with between(registry, "PUT", [(403, {})]) as server:
+    with running_front(registry, lambda method, _: method == "PUT", [Answer(403)]) as front:
         image = request.config.image
         assert image is not None
-        moved = image.model_copy(update={"repository": f"{server.host}/{yard.name}"})
+        moved = image.model_copy(update={"repository": f"{front.host}/{yard.name}"})
         config = request.config.model_copy(update={"image": moved})
         with pytest.raises(
-            SluiceError, match=f"REGISTRY_REFUSED: the registry refused nobody .*{server.host}, repository"
+            SluiceError, match=f"REGISTRY_REFUSED: the registry refused nobody .*{front.host}, repository"
         ):
             yard.build(request.model_copy(update={"config": config}))
     assert registry.tags(yard.name) == []

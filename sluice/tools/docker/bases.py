@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from docker import DockerClient
-from docker.errors import APIError, ImageNotFound
+from docker.errors import ImageNotFound
+from docker.utils import parse_repository_tag
 
 from sluice.command import LineSink
 from sluice.errors import TransientError
 from sluice.tools.docker.dockerfile import DockerfileError
+from sluice.tools.docker.pull import pull
 from sluice.tools.docker.registry_session import Login, RegistryRefusedError
-
-_GONE = re.compile(r"not found|manifest unknown|does not exist|invalid reference", re.IGNORECASE)
-_REFUSED = re.compile(r"unauthorized|no basic auth|denied|forbidden", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -70,20 +69,21 @@ def _pull(
     mine = login is not None and name.startswith(f"{host}/")
     auth = {"username": login.username, "password": login.password} if mine and login else None
     full = name if re.search(r"@|:[^/]+$", name) else f"{name}:latest"
-    try:
-        return client.images.pull(full, platform=platform, auth_config=auth)
-    except APIError as error:
-        told = str(error.explanation or error)
-        if _REFUSED.search(told) and not _GONE.search(told):
-            who = f"account {login.username}" if mine and login else "nobody (no login is declared)"
-            raise RegistryRefusedError(f"{who} may not pull the base image", where=name, found=told) from error
-        if _GONE.search(told):
-            raise DockerfileError(
-                f"line {line}: base image for {platform} is not there", code="DOCKERFILE_BASE", where=name, found=told
-            ) from error
-        raise TransientError(
-            "the base image cannot be pulled", code="BASE_UNREACHABLE", where=name, found=told
-        ) from error
+    repository, tag = parse_repository_tag(full)
+    failure = pull(client.api, repository, tag, auth, platform)
+    if failure is None:
+        return client.images.get(full)
+    if failure.kind == "refused" and "does not exist" not in failure.words:  # a typing error, more often than not
+        who = f"account {login.username}" if mine and login else "nobody (no login is declared)"
+        raise RegistryRefusedError(f"{who} may not pull the base image", where=name, found=failure.words)
+    if failure.kind != "down":
+        raise DockerfileError(
+            f"line {line}: base image for {platform} is not there",
+            code="DOCKERFILE_BASE",
+            where=name,
+            found=failure.words,
+        )
+    raise TransientError("the base image cannot be pulled", code="BASE_UNREACHABLE", where=name, found=failure.words)
 
 
 def _base(name: str, image: Any) -> Base:

@@ -39,6 +39,7 @@ class Order:
     args: Mapping[str, str]
     labels: Mapping[str, str]
     fresh: bool = False
+    silence: float = 3600.0  # seconds between two lines of the engine
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def build(client: DockerClient, order: Order, log: LineSink, *, buildkit: bool) 
 def _with_buildkit(client: DockerClient, order: Order, log: LineSink, tail: list[str]) -> Built:
     trace = Trace(log)
     image_id = ""
-    for told in _answers(client, {**_parameters(order), "version": "2"}, order.context):
+    for told in _answers(client, order, {"version": "2"}):
         if told.get("id") == TRACE:
             trace.take(base64.b64decode(told["aux"]))
         elif told.get("id") == IMAGE_ID:
@@ -91,7 +92,7 @@ def _with_buildkit(client: DockerClient, order: Order, log: LineSink, tail: list
 def _classic(client: DockerClient, order: Order, log: LineSink, tail: list[str]) -> Built:
     image_id, text = "", ""
     lines: list[str] = []
-    for told in _answers(client, {**_parameters(order), "rm": "1", "forcerm": "1"}, order.context):
+    for told in _answers(client, order, {"rm": "1", "forcerm": "1"}):
         if "error" in told:
             raise failure(str(told["error"]), order.platform, tail)
         image_id = (told.get("aux") or {}).get("ID", image_id)
@@ -127,12 +128,15 @@ def _parameters(order: Order) -> dict[str, str]:
     }
 
 
-def _answers(client: DockerClient, parameters: dict[str, str], context: Context) -> Iterator[dict[str, Any]]:
+def _answers(client: DockerClient, order: Order, more: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Send the context and yield what the engine tells while it builds."""
     api = client.api
     headers = {"Content-Type": "application/x-tar"}
-    with context.path.open("rb") as body:
-        answer = api._post(api._url("/build"), params=parameters, data=body, headers=headers, stream=True, timeout=None)
+    words = {**_parameters(order), **more}
+    with order.context.path.open("rb") as body:
+        answer = api._post(
+            api._url("/build"), params=words, data=body, headers=headers, stream=True, timeout=order.silence
+        )
         api._raise_for_status(answer)
         yield from api._stream_helper(answer, decode=True)
 

@@ -13,6 +13,7 @@ import urllib3
 from docker import DockerClient
 from docker.errors import APIError, DockerException, StreamParseError
 from docker.tls import TLSConfig
+from docker.transport.unixconn import UnixHTTPConnection
 from requests.exceptions import RequestException
 
 from sluice.config.docker import EngineTls, usual_engine
@@ -80,7 +81,6 @@ def connect(where: str, tls: EngineTls | None = None, timeout: float = SECONDS) 
     """
     config = TLSConfig(client_cert=(tls.cert, tls.key), ca_cert=tls.ca, verify=True) if tls else None
     try:
-        _knock(where)
         return DockerClient(base_url=where, version="auto", timeout=timeout, tls=config, use_ssh_client=True)
     except (DockerException, RequestException, OSError, ValueError) as error:
         raise EngineDownError("the Docker engine does not answer", where=where, found=error) from error
@@ -109,9 +109,16 @@ def refusal(where: str, words: str) -> InfrastructureError:
     return EngineRefusedError("the Docker engine refused", where=where, next_step=f"The engine says: {words}")
 
 
-def _knock(where: str) -> None:
-    """Connect once by ourselves: the SDK leaves sockets open that do not connect."""
-    if where.startswith("unix://"):
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(PROBE_SECONDS)
-            probe.connect(where.removeprefix("unix://"))
+def _connect(self: UnixHTTPConnection) -> None:
+    """Connect as the SDK does, and close the socket when that fails: the SDK leaves it to the garbage collector."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(self.timeout)
+    try:
+        sock.connect(self.unix_socket)
+    except OSError:
+        sock.close()
+        raise
+    self.sock = sock
+
+
+UnixHTTPConnection.connect = _connect
