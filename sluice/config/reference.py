@@ -34,6 +34,7 @@ from sluice.config.model import (
     Waiver,
     WatchConfig,
 )
+from sluice.config.scan import LicenceConfig
 from sluice.config.schema import schema
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "sluice-yaml.md"
@@ -48,6 +49,7 @@ SECTIONS: tuple[tuple[str, type[Declared]], ...] = (
     ("`build.image`", ImageConfig),
     ("`scan`", ScanConfig),
     ("`scan.waivers[]`", FindingWaiver),
+    ("`scan.licences`", LicenceConfig),
     ("`scan.sarif[]`", SarifTool),
     ("`service`", Service),
     ("`smoke`, and `environments.<name>.smoke`", SmokeConfig),

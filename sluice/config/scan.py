@@ -31,6 +31,14 @@ class SarifTool(Declared):
     )
 
 
+class LicenceConfig(Declared):
+    """Which licences the packages of a release may not have."""
+
+    deny: tuple[str, ...] = Field(
+        default=(), description="Globs of licence names, e.g. `AGPL-*`, `SSPL-1.0`; each such package is critical."
+    )
+
+
 class ScanConfig(Declared):
     """What the scan looks for and what stops a run."""
 
@@ -47,4 +55,5 @@ class ScanConfig(Declared):
     sarif: tuple[SarifTool, ...] = Field(
         default=(), description="More scanners: commands that write SARIF 2.1.0 in the scanned source."
     )
+    licences: LicenceConfig = Field(default=LicenceConfig(), description="Licences that stop a run.")
     timeout: Duration = Field(default=600.0, description="Time limit of a scanner.")

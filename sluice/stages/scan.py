@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sluice.findings.gate import Verdict, is_expired, judge
+from sluice.findings.licences import denied
 from sluice.findings.merge import merge
 from sluice.findings.seen import Seen
 from sluice.records.common import ArtifactRef, StageContext
@@ -63,7 +64,8 @@ def scan(request: ScanRequest, place: Workplace) -> ScanRecord:
         seen, content = (image, *seen), replace(content, digest=scanned)
     known = {each.scanner.name for each in seen}
     seen += run_declared(request.config.sarif, content, place, request.config.timeout, known)
-    findings = merge((draft for each in seen for draft in each.drafts), request.dockerfile)
+    drafts = denied((draft for each in seen for draft in each.drafts), request.config.licences.deny)
+    findings = merge(drafts, request.dockerfile)
     verdict = judge(findings, request.config, started.date(), request.base)
     for line in _summary(seen, findings, content):
         place.log(line)

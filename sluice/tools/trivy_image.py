@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,7 +55,8 @@ def scan(job: Job, subject: Subject, database: Database) -> tuple[Seen, str]:
     results = [_named(result, subject.reference) for result in report.results or []]
     packages = trivy_drafts.packages(results)
     base = {layer.digest for layer in subject.layers if layer.from_base}
-    drafts = tuple(_placed(draft, base) for draft in trivy_drafts.drafts(results, job.root))
+    layers = _layers(results)
+    drafts = tuple(_placed(draft, base, layers) for draft in trivy_drafts.drafts(results, job.root))
     sbom, convert = trivy.sbom_of(job, json.loads(data))
     scanner = Scanner(
         name=NAME,
@@ -93,5 +94,17 @@ def _named(result: Result, reference: str) -> Result:
     return result.model_copy(update={"target": f"release/{target}"})
 
 
-def _placed(draft: Draft, base: Sequence[str] | set[str]) -> Draft:
-    return replace(draft, from_base=draft.layer in base) if draft.layer else draft
+def _layers(results: Sequence[Result]) -> dict[str, str]:
+    """Return package → the layer that it is in; a package of several layers is in none of them alone."""
+    found: dict[str, set[str]] = {}
+    for result in results:
+        for part in result.packages or []:
+            if part.layer.digest:
+                found.setdefault(part.name, set()).add(part.layer.digest)
+    return {name: next(iter(layers)) for name, layers in found.items() if len(layers) == 1}
+
+
+def _placed(draft: Draft, base: Set[str], layers: Mapping[str, str]) -> Draft:
+    """Say which layer it is in (of a licence Trivy says only the package), and whether the base image brings that."""
+    layer = draft.layer or layers.get(draft.package or "")
+    return replace(draft, layer=layer, from_base=layer in base) if layer else draft

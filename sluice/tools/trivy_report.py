@@ -33,6 +33,7 @@ class PackagePart(Part):
     version: str = ""
     identifier: Identifier = Identifier()
     licenses: list[str] | None = None
+    layer: LayerPart = LayerPart()
 
 
 class Vulnerability(Part):

@@ -333,6 +333,24 @@ def test_a_forbidden_licence_blocks_and_others_do_not(bench: Bench) -> None:
     assert len(record.blocking) == 1
 
 
+def test_a_denied_licence_blocks_whatever_trivy_thinks_of_it(bench: Bench) -> None:
+    lock = {
+        "name": "x",
+        "lockfileVersion": 3,
+        "packages": {
+            "": {"name": "x", "dependencies": {"g": "1.0.0", "m": "1.0.0"}},
+            "node_modules/g": {"version": "1.0.0", "license": "GPL-3.0"},
+            "node_modules/m": {"version": "1.0.0", "license": "MIT"},
+        },
+    }
+    config = ScanConfig.model_validate({"licences": {"deny": ["gpl-*"]}})
+    record = bench.scan({**CLEAN, "package.json": "{}", "package-lock.json": json.dumps(lock)}, config)
+    (denied,) = [f for f in of_kind(record, FindingKind.LICENCE) if f.severity is FindingSeverity.CRITICAL]
+    assert denied.package == "g"
+    assert denied.title.endswith("which scan.licences denies")
+    assert record.blocking == (denied.fingerprint,)
+
+
 def test_a_release_with_other_bytes_than_its_digest_is_told_by_the_record(bench: Bench) -> None:
     request = bench.request(CLEAN)
     stored = ArtifactStore(bench.home.artifacts).path(request.release.artifact.sha256)
