@@ -35,6 +35,7 @@ GROUPS = {  # module → its commands: only the one that is asked for is importe
     "settling": ("settle", "fence"),
     "drift": ("drift",),
     "backup": ("backup",),
+    "findings": ("findings",),
     "approval": ("approve", "reject"),
     "demo": ("demo",),
 }

@@ -20,7 +20,7 @@ from sluice.settings import Settings
 from sluice.tools.prefect_api import PrefectApi
 from sluice.tools.prefect_blocks import ENVIRONMENT, GIT_HOST
 
-DEPLOYMENTS = ("pipeline/sluice", "rollback/sluice", "drift/sluice")
+DEPLOYMENTS = ("pipeline/sluice", "rollback/sluice", "drift/sluice", "rescan/sluice")
 BLOCKS = (GIT_HOST, ENVIRONMENT)
 DEPLOY_SECONDS = 120.0
 TYPE = "process"

@@ -39,6 +39,7 @@ PRELOADED = (
     "flows.pipeline",
     "flows.rollback",
     "flows.drift",
+    "flows.rescan",
 )
 # Their classes are built when they are first used, which every flow run would do again: a tenth of a second in all.
 MODELS = (

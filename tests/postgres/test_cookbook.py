@@ -319,3 +319,11 @@ def test_a_question_cannot_write(story: Story) -> None:
         story.connection.execute(sql.SQL("DELETE FROM test_results"))
     story.connection.rollback()
     story.connection.execute("SET ROLE sluice_reader")
+
+
+def test_where_a_cve_runs(story: Story) -> None:
+    rows = ask(story, "Which environments run a given CVE?")
+    day = story.ago(60).date()
+    told = [(project, place, package, seen_by) for project, place, package, _, _, _, seen_by, _ in rows]
+    assert told == [("shop", "production", "urllib3", "scan"), ("shop", "staging", "urllib3", "scan")]
+    assert {row[5] for row in rows} <= {day, day + timedelta(days=1)}

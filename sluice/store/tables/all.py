@@ -10,6 +10,7 @@ from sluice.store.tables.figures import Baseline, PerformanceMetric, Performance
 from sluice.store.tables.images import Image, ImageLayer
 from sluice.store.tables.logs import TestLog
 from sluice.store.tables.releases import Artifact, Finding, Package, Release, ScannerRun
+from sluice.store.tables.rescans import Rescan, RescanFinding
 from sluice.store.tables.rollups import TestWeek
 from sluice.store.tables.runs import PipelineRun, Project, StageArtifact, StageKey, StageRun, ToolUse
 from sluice.store.tables.source import ChangedFile, Commit
@@ -48,6 +49,8 @@ __all__ = [
     "Quarantine",
     "Release",
     "ReleaseFence",
+    "Rescan",
+    "RescanFinding",
     "Rollback",
     "ScannerRun",
     "SmokeResult",
