@@ -175,6 +175,7 @@ CONTRACT = Contract(
             expected=lambda record, facts: f"tag {facts.tag} for {record.release.digest} alone",
             observed=lambda record, facts: f"{record.release.digest}, and before {tag(record, facts)}",
             unless=lambda _record, facts: "" if facts.tag else "the run is about no tag",
+            again=lambda _record, facts: bool(facts.tag),  # built for a branch, and now it gets the tag
         ),
         Check(
             "B03",

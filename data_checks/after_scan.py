@@ -24,10 +24,16 @@ def record_row(record: ScanRecord, facts: BoundaryFacts) -> list[Row]:
             "scanned": told(record.scanned_digest, record.scanned_tree, record.subject_digest),
             "data": data(record, facts),
             "verdict": verdict(record),
-            "waivers": f"expired: {', '.join(record.expired)}" if record.expired else IN_TIME,
+            "waivers": waivers(record, facts),
             "packages": packages(record, facts),
         }
     ]
+
+
+def waivers(record: ScanRecord, facts: BoundaryFacts) -> str:
+    """Tell which accepted findings have had their last day, when they were scanned or since."""
+    expired = sorted({*record.expired, *(set(record.waived) & set(facts.expired_waivers))})
+    return f"expired: {', '.join(expired)}" if expired else IN_TIME
 
 
 def packages(record: ScanRecord, facts: BoundaryFacts) -> str:
@@ -180,6 +186,7 @@ CONTRACT = Contract(
             observed=data,
             unless=lambda record, facts: record.not_scanned_reason if data(record, facts) == "not scanned" else "",
             name=_data_name,
+            again=lambda record, facts: record.vulnerabilities_scanned or facts.database_configured,  # it grows older
         ),
         Check(
             "S05",
@@ -201,7 +208,8 @@ CONTRACT = Contract(
             "S06",
             (in_set("record", "waivers", [IN_TIME]),),
             expected=lambda _record, facts: f"accepted findings whose last day is {facts.now:%F} or later",
-            observed=lambda record, _: f"expired: {', '.join(record.expired)}" if record.expired else IN_TIME,
+            observed=waivers,
+            again=lambda record, _: bool(record.waived),  # time has passed
         ),
         Check(
             "S08",
@@ -210,6 +218,7 @@ CONTRACT = Contract(
             observed=_new,
             culprit=lambda row: f"{row['severity']} {row['title']} ({row['fingerprint']}): {row['news']}",
             severity=news_severity,
+            again=lambda record, _: bool(record.old),  # the base may have mended them
         ),
         Check(
             "S03",

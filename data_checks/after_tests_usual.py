@@ -122,6 +122,7 @@ CHECKS: tuple[Check[TestRecord], ...] = (
         observed=_rates,
         culprit=_fallen,
         unless=uncovered,
+        again=lambda _record, facts: facts.changed_lines_gate is not None,  # another base, another change
         history=lambda record, _: past.metrics("line_rate", record),
     ),
 )

@@ -31,6 +31,10 @@ def _no_metric(_record: StageRecord, _facts: BoundaryFacts) -> Sequence[str]:
     return ()
 
 
+def _never(_record: StageRecord, _facts: BoundaryFacts) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Check(Generic[R]):
     """One named check of a contract; its name, severity and next step are in the registry.
@@ -44,6 +48,9 @@ class Check(Generic[R]):
         unless: why the check has no subject in this record; "" when it has.
         severity: instead of the registry's, where it depends on the record.
         name: instead of the registry's, where one code has close variants.
+        again: whether its outcome may be another for a record that an earlier run had accepted, and that stands in this
+            one: because of the time, the base or the ref. It is then judged again; the others hold of the record alone,
+            or what they compare it with is part of its cache key.
         history: the metrics whose baselines it needs. With too few earlier runs of one of them it is *not enough
             history* unless it fails; with baselines that cannot be read it could not run.
     """
@@ -56,6 +63,7 @@ class Check(Generic[R]):
     unless: Callable[[R, BoundaryFacts], str] = _nothing
     severity: Callable[[R, BoundaryFacts], Severity] | None = None
     name: Callable[[R, BoundaryFacts], str] | None = None
+    again: Callable[[R, BoundaryFacts], bool] = _never
     history: Callable[[R, BoundaryFacts], Sequence[str]] = _no_metric
 
     @property

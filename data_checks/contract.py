@@ -67,10 +67,23 @@ class Contract(Generic[R]):
 
     def check(self, record: R, facts: BoundaryFacts) -> BoundaryReport:
         """Hold a record against the contract; never raises: what cannot be checked is a rejection."""
+        return self._judged(self.checks, record, facts)
+
+    def check_again(self, record: R, facts: BoundaryFacts) -> BoundaryReport | None:
+        """Judge a record of an earlier run for this one, by the checks whose outcome may have changed; None: by none.
+
+        It stands unless one of them stops it: that it was accepted as a whole is known. It never raises either.
+        """
+        found, error = _attempt(lambda: [check for check in self.checks if check.again(record, facts)])
+        checks = self.checks if error else tuple(found or ())  # what cannot say so is looked at as a whole
+        return self._judged(checks, record, facts) if checks else None
+
+    def _judged(self, checks: tuple[Check[R], ...], record: R, facts: BoundaryFacts) -> BoundaryReport:
         started = time.perf_counter()
-        looked = self._look(record, facts)
+        frames = {expect.frame for check in checks for expect in check.expectations}
+        looked = self._look(record, facts, frames)
         results = []
-        for check in self.checks:
+        for check in checks:
             result, error = _attempt(partial(judge, check, record, facts, looked))
             results.append(result or could_not_run(check, error))
         return BoundaryReport(boundary=self.stage, results=tuple(results), seconds=time.perf_counter() - started)
@@ -93,12 +106,13 @@ class Contract(Generic[R]):
         named = {check.key(expect) for check in self.checks if check.culprit for expect in check.expectations}
         return engine().suite(f"{self.stage}.{frame.name}", self._expectations(frame), named)
 
-    def _look(self, record: R, facts: BoundaryFacts) -> dict[str, Looked]:
+    def _look(self, record: R, facts: BoundaryFacts, names: set[str]) -> dict[str, Looked]:
+        frames = [frame for frame in self.frames if frame.name in names]
         values, error = _attempt(partial(self._parameters, record, facts))
         if values is None:
-            return {frame.name: Looked(error=error) for frame in self.frames}
+            return {frame.name: Looked(error=error) for frame in frames}
         looked = {}
-        for frame in self.frames:
+        for frame in frames:
             seen, error = _attempt(partial(self._look_at, frame, record, facts, values))
             looked[frame.name] = seen or Looked(error=error)
         return looked

@@ -68,6 +68,9 @@ class BoundaryFacts(Frozen):
     base_findings: dict[str, date] | None = Field(
         default=None, description="findings of the newest passed scan of the default branch, first seen when"
     )
+    expired_waivers: tuple[str, ...] = Field(
+        default=(), description="findings that `scan.waivers` accepts, and whose last day has passed"
+    )
     database_configured: bool = Field(default=False, description="vulnerability data is configured")
     database_max_age_days: float = Field(default=7.0, gt=0)
     replicas: int | None = Field(default=None, description="replicas of the environment's declaration")

@@ -20,7 +20,7 @@ from sluice.config.load import FILE_NAME, load, load_project
 from sluice.config.model import Config, Environment, SmokeConfig
 from sluice.config.plan import Plan, plan
 from sluice.database import database
-from sluice.findings.gate import blocks
+from sluice.findings.gate import blocks, is_expired
 from sluice.records.build import BuildRecord, BuildRequest
 from sluice.records.checkout import ChangedFile, CheckoutRecord, CheckoutRequest, RefKind, ResolvedRef
 from sluice.records.common import ArtifactRef, SourceRef
@@ -192,7 +192,10 @@ class Project:
 
     def scan_facts(self, run: Run, base: dict[str, date]) -> dict[str, Any]:
         """Return what the boundary after the scan holds the record against."""
-        return {"base_findings": base, "files_since": files_since(run, self.source, "scan.packages")}
+        today = datetime.now(UTC).date()
+        expired = tuple(each.fingerprint for each in self.config.scan.waivers if is_expired(each, today))
+        since = files_since(run, self.source, "scan.packages")
+        return {"base_findings": base, "files_since": since, "expired_waivers": expired}
 
     def deploy_request(
         self, built: BuildRecord, scanned: ScanRecord, evidence: tuple[ArtifactRef, ...] = (), *, allow_downgrade: bool

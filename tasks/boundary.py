@@ -43,22 +43,26 @@ def pass_boundary(
 ) -> None:
     """Check a record and write it: accepted or quarantined, in one transaction with the check results.
 
-    A reused record was accepted in the run that made it; its row links there and nothing is checked again.
+    A reused record was accepted in the run that made it; its row links there. Only what may be otherwise for this run
+    is judged again: time has passed, the base or the ref is another one.
 
     Raises:
         ContractRejectedError: names the first check that stopped it, expected and observed.
     """
     ingest = Ingest(database(), ArtifactStore(Home(Path(context.home)).artifacts))
-    if record.run_id != context.run_id:
-        ingest.reuse(attempt.stage_run_id, record)
+    contract = contracts()[context.stage]
+    reused = record.run_id != context.run_id
+    report = contract.check_again(record, facts) if reused else contract.check(record, facts)
+    if reused and (report is None or not report.stops):
+        ingest.reuse(attempt.stage_run_id, record, report)
         return
-    report = contracts()[context.stage].check(record, facts)
-    if report.accepted:
+    assert report is not None
+    if report.accepted and not reused:
         ingest.accept(attempt.stage_run_id, record, report, cells=cells)
     else:
         ingest.reject(attempt.stage_run_id, record, report)
     publish(record, context, report)
-    if not report.accepted:
+    if report.stops or not report.accepted:
         raise rejection(context, report)
 
 

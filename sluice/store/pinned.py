@@ -12,6 +12,7 @@ from sqlalchemy import Engine, func, select
 from sluice.states import RunState, StageName, StageState
 from sluice.store.endings import lease_over
 from sluice.store.engine import retry_database
+from sluice.store.lapsed import lapsed
 from sluice.store.tables.runs import PipelineRun, StageRun
 
 GOOD = (StageState.PASSED, StageState.REUSED)
@@ -21,7 +22,8 @@ GOOD = (StageState.PASSED, StageState.REUSED)
 class Pinned:
     """A run as it can be taken up again. `records`: stage → record as it was accepted, also of what is true and bad.
 
-    `accepted` names the stages whose record is good. `dead`: it has not ended, and its owner let its lease run out.
+    `accepted` names the stages whose record is good, and not accepted only by a waiver that is over now. `dead`: it has
+    not ended, and its owner let its lease run out.
     """
 
     run_id: str
@@ -60,7 +62,7 @@ def pinned(engine: Engine, run_id: str) -> Pinned | None:
         PipelineRun.config,
         PipelineRun.plan,
     )
-    stages = select(StageRun.stage, StageRun.state, StageRun.record).where(
+    stages = select(StageRun.stage, StageRun.state, StageRun.record, lapsed().label("lapsed")).where(
         StageRun.run_id == run_id, StageRun.record.is_not(None)
     )
     with engine.connect() as connection:
@@ -72,5 +74,5 @@ def pinned(engine: Engine, run_id: str) -> Pinned | None:
         **{**row, "state": RunState(row["state"])},
         run_id=run_id,
         records={StageName(stage.stage): stage.record for stage in found},
-        accepted=frozenset(StageName(stage.stage) for stage in found if stage.state in GOOD),
+        accepted=frozenset(StageName(stage.stage) for stage in found if stage.state in GOOD and not stage.lapsed),
     )

@@ -6,12 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, Text, case, exists, func, literal, select, update
+from sqlalchemy import Connection, Engine, Text, case, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from sluice.states import StageName, StageState, WaiverEffect
+from sluice.states import StageName, StageState
 from sluice.store.engine import retry_database
-from sluice.store.leases import clock, today
+from sluice.store.leases import clock
 from sluice.store.tables.runs import PipelineRun, Project, StageArtifact, StageKey, StageRun
 from sluice.store.texts import storable_text
 
@@ -69,7 +69,7 @@ class StageRuns:
 
         A result that was accepted only by a waiver is found as long as the waiver lasts.
         """
-        from sluice.store.tables.evidence import CheckWaiver  # only whoever works on a run needs these tables
+        from sluice.store.lapsed import lapsed  # only whoever works on a run needs these tables
 
         files = (
             select(func.array_agg(StageArtifact.sha256.distinct()))
@@ -77,15 +77,13 @@ class StageRuns:
             .scalar_subquery()
         )
         nothing = literal([], ARRAY(Text))
-        lowered = CheckWaiver.effect == WaiverEffect.LOWERED.value
-        lapsed = exists().where(CheckWaiver.stage_run_id == StageRun.id, lowered, CheckWaiver.expires < today())
         query = (
             select(StageRun.run_id, StageRun.id, func.coalesce(files, nothing).label("files"))
             .join(StageKey, StageKey.stage_run_id == StageRun.id)
             .join(PipelineRun, PipelineRun.id == StageRun.run_id)
             .join(Project, Project.id == PipelineRun.project_id)
             .where(Project.name == project, StageRun.stage == str(stage), StageKey.key == key)
-            .where(StageRun.state == StageState.PASSED, StageKey.produced_by == StageRun.run_id, ~lapsed)
+            .where(StageRun.state == StageState.PASSED, StageKey.produced_by == StageRun.run_id, ~lapsed())
             .order_by(StageRun.number.desc())
             .limit(1)
         )

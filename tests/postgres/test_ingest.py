@@ -349,6 +349,31 @@ def test_a_reused_record_is_a_link_without_rows_of_its_own(
     assert one(engine, "SELECT reused_from_run::text FROM v_stages WHERE run_id = :id", id=second) == first
 
 
+def test_what_was_judged_again_is_kept_with_the_link(engine: Engine, ingest: Ingest, files: ArtifactStore) -> None:
+    first, second, third = a_run(engine), a_run(engine), a_run(engine)
+    record = record_of(first, execution(files))
+    producer = stage_of(engine, record)
+    ingest.accept(producer, record, accepted())
+    again = BoundaryReport(boundary=StageName.TEST, results=(check("T13"),), seconds=0.02)
+    stage = stage_of(engine, record, second)
+    for _ in range(2):
+        ingest.reuse(stage, record, again)
+    query = "SELECT code FROM quality_checks WHERE stage_run_id = :id"
+    assert rows(engine, query, id=stage) == [("T13",)]
+    assert rows(engine, "SELECT state, boundary_seconds FROM stage_runs WHERE id = :id", id=stage) == [("reused", 0.02)]
+
+    stopped = stage_of(engine, record, third)
+    ingest.reject(stopped, record, rejected())
+    query = "SELECT state, tool_seconds, record FROM stage_runs WHERE id = :id"
+    assert rows(engine, query, id=stopped) == [("rejected", 0.0, None)]
+    assert one(engine, "SELECT codes FROM quarantine WHERE stage_run_id = :id", id=stopped) == ["T06"]
+    assert one(engine, "SELECT state FROM stage_runs WHERE id = :id", id=producer) == "passed"
+    assert one(engine, "SELECT count(*) FROM test_executions") == 1
+    found = RunStore(engine).find_accepted(PROJECT, StageName.TEST, key_of(record.inputs))
+    assert found is not None
+    assert found.run_id == first
+
+
 def test_what_was_never_accepted_cannot_be_reused(engine: Engine, ingest: Ingest, files: ArtifactStore) -> None:
     first, second = a_run(engine), a_run(engine)
     record = record_of(first, execution(files))

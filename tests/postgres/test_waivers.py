@@ -13,6 +13,7 @@ from sluice.artifacts import ArtifactStore
 from sluice.keys import key_of
 from sluice.states import StageName
 from sluice.store.ingest import Ingest
+from sluice.store.pinned import pinned
 from sluice.store.read import Reader
 from sluice.store.runs import RunStore
 from tests import factories
@@ -61,6 +62,17 @@ def test_what_a_waiver_let_through_is_reused_until_its_day(engine: Engine, tmp_p
     assert found.run_id == run_id
     execute(engine, "UPDATE check_waivers SET expires = expires - 1")
     assert store.find_accepted(PROJECT, StageName.BUILD, key_of(INPUTS)) is None
+
+
+def test_what_a_waiver_let_through_is_resumed_until_its_day(engine: Engine, tmp_path: Path) -> None:
+    first, second = built(engine, tmp_path, TODAY, **LIE), a_run(engine)
+    stage = RunStore(engine).start_stage(second, StageName.BUILD)
+    Ingest(engine, ArtifactStore(tmp_path)).reuse(stage, factories.build(run_id=first, inputs=INPUTS, **LIE))
+    accepted = [getattr(pinned(engine, run_id), "accepted", None) for run_id in (first, second)]
+    assert accepted == [{StageName.BUILD}, {StageName.BUILD}]
+    execute(engine, "UPDATE check_waivers SET expires = expires - 1")
+    accepted = [getattr(pinned(engine, run_id), "accepted", None) for run_id in (first, second)]
+    assert accepted == [frozenset(), frozenset()]
 
 
 def test_what_needed_no_waiver_is_reused_for_good(engine: Engine, tmp_path: Path) -> None:

@@ -129,14 +129,17 @@ class Ingest:
             reasons = [f"{stop.code} {stop.name}: {stop.message}" for stop in report.stops]
             values = {
                 "reason": storable("\n".join(reasons) or "no check of the boundary was evaluated"),
-                "tool_seconds": record.tool_seconds,
+                "tool_seconds": record.tool_seconds if record.run_id == place.run_id else 0.0,
                 "boundary_seconds": report.seconds,
             }
             _close(place, record, began, values)
 
     @retry_database
-    def reuse(self, stage_run_id: str, record: StageRecord) -> None:
+    def reuse(self, stage_run_id: str, record: StageRecord, report: BoundaryReport | None = None) -> None:
         """Let the accepted record of an earlier run stand for this stage too: a link, no rows of its own.
+
+        Args:
+            report: what was judged again for this run; its checks are this stage's.
 
         Raises:
             InfrastructureError: `REUSE_UNKNOWN`: no run ever had this record accepted.
@@ -148,13 +151,15 @@ class Ingest:
             if place is None:
                 return
             producer = producer_of(connection, record)
+            if report is not None:
+                write_checks(place, report)
             write_edges(place, record, producer)
             values = {
                 "record": storable(record.model_dump(mode="json")),
                 "reason": storable(record.reason),
                 "reused_from": producer,
                 "tool_seconds": 0.0,
-                "boundary_seconds": 0.0,
+                "boundary_seconds": report.seconds if report is not None else 0.0,
             }
             _close(place, record, began, values)
 
