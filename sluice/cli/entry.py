@@ -19,12 +19,25 @@ def main() -> None:
     """Run the command line, and end with its exit code."""
     words = sys.argv[1:]
     if words and words[0] in FORKED:
+        if words[0] == "run":
+            announce()
         status = in_a_fork(words)
         if status is not None and status != launcher.STAND_ALONE:
             sys.exit(status)
     from sluice.cli.main import main as stand_alone
 
     stand_alone()
+
+
+def announce() -> None:
+    """Tell the worker that a run is about to be asked for; where none listens, a poll will find the run."""
+    path = os.path.join(home(), "supervisor", "worker.sock")  # noqa: PTH118 - as below
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+        end.setblocking(False)
+        try:
+            end.sendto(b"?", path)
+        except OSError:
+            return
 
 
 def in_a_fork(words: list[str]) -> int | None:

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+SOON = b"?"  # somebody is about to ask for a run
+NOW = b"!"  # a run waits; look for it
+LONGEST = 1 << 17  # bytes of a flow run that is handed over; with more parameters than that it is looked for
 
 
-def wake(path: Path) -> None:
-    """Tell the worker that listens at `path` that a run waits; where none does, a poll will find the run."""
+def wake(path: Path, flow_run: Mapping[str, Any] | None = None) -> None:
+    """Tell the worker that listens at `path` that a run waits; where none does, a poll will find the run.
+
+    Args:
+        path: its socket.
+        flow_run: what the server answered when it was asked for: the worker need not look for it.
+    """
+    told = NOW if flow_run is None else json.dumps(flow_run).encode()
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
         end.setblocking(False)  # a worker that has a queue of calls is awake
-        end.sendto(b"!", str(path))
+        end.sendto(told if len(told) <= LONGEST else NOW, str(path))
 
 
 def listen(path: Path) -> socket.socket:
@@ -28,8 +41,8 @@ def listen(path: Path) -> socket.socket:
     return end
 
 
-def hear(end: socket.socket) -> None:
-    """Take all calls that have come: one look answers them together."""
+def hear(end: socket.socket) -> Iterator[bytes]:
+    """Take all calls that have come."""
     with contextlib.suppress(BlockingIOError):
-        while end.recv(16):
-            pass
+        while told := end.recv(LONGEST):
+            yield told

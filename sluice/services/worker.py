@@ -34,6 +34,7 @@ def main() -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Prefect's own class of this type is overridden, as it says
+        import sluice.services.quick_settings
         import sluice.services.quick_worker  # noqa: F401
 
     pool = os.environ["SLUICE_WORK_POOL"]

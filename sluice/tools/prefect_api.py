@@ -106,9 +106,9 @@ class PrefectApi:
         if answer.status_code in (409, 422):
             detail = answer.json().get("detail", answer.text)
             raise UsageError("the deployment refuses these parameters", code="PARAMETERS_REFUSED", found=detail)
-        flow_run_id = str(self._good(answer).json()["id"])
-        wake(self._worker)
-        return flow_run_id
+        flow_run = self._good(answer).json()
+        wake(self._worker, flow_run)
+        return str(flow_run["id"])
 
     def deployment_id(self, deployment: str) -> str:
         """Return the id of `flow/deployment`.

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sluice.cli import entry
 from sluice.services import code
 from sluice.services.addresses import load
 from sluice.services.environment import worker_env
@@ -52,6 +54,43 @@ def test_a_woken_worker_takes_up_a_run_long_before_its_next_look(seldom: Path, s
     assert run.end().state_type == "COMPLETED"
 
 
+def test_a_run_that_is_handed_over_is_not_looked_for(
+    seldom: Path, stack: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Dummy(stack, tmp_path, "quick", POOL)
+    wake(seldom)
+    assert first.end().state_type == "COMPLETED"  # of a deployment that the worker does not know it is asked
+    queue = looked_at(first)
+    second = announced(seldom, stack, tmp_path, monkeypatch)
+    assert second.end().state_type == "COMPLETED"
+    assert looked_at(second)["last_polled"] == queue["last_polled"]
+    second.api.patch(f"/work_queues/{queue['id']}", {"is_paused": True})
+    held = announced(seldom, stack, tmp_path, monkeypatch)
+    eventually(lambda: looked_at(held)["last_polled"] != queue["last_polled"], "the look for a run of a paused queue")
+    state = held.api.flow_run(held.id)
+    assert state is not None
+    assert state.state_type == "SCHEDULED"
+
+
+def announced(socket: Path, stack: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Dummy:
+    """Ask for a run as the command line does: the worker hears of it before, and gets it after."""
+    home = folder / "home"
+    (home / "supervisor").mkdir(parents=True, exist_ok=True)
+    (home / "supervisor" / "worker.sock").unlink(missing_ok=True)
+    (home / "supervisor" / "worker.sock").symlink_to(socket)
+    monkeypatch.setenv("SLUICE_HOME", str(home))
+    entry.announce()
+    run = Dummy(stack, folder, "quick", POOL)
+    wake(socket, run.api.get(f"/flow_runs/{run.id}"))
+    return run
+
+
+def looked_at(run: Dummy) -> dict[str, Any]:
+    """The queue of the pool, with the time at which somebody looked for runs."""
+    (queue,) = run.api.post(f"/work_pools/{POOL}/queues/filter", {})
+    return dict(queue)
+
+
 def test_a_run_bears_the_name_of_its_worker(stack: Settings, tmp_path: Path) -> None:
     register(stack, tmp_path)
     run = Dummy(stack, tmp_path, "quick")
@@ -61,7 +100,9 @@ def test_a_run_bears_the_name_of_its_worker(stack: Settings, tmp_path: Path) -> 
     assert labels["prefect.worker.name"].startswith("sluice-")
 
 
-def test_nobody_needs_to_listen_where_a_worker_is_woken(tmp_path: Path) -> None:
+def test_nobody_needs_to_listen_where_a_worker_is_woken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_HOME", str(tmp_path))
+    entry.announce()
     wake(tmp_path / "nobody")
     (tmp_path / "file").touch()
     wake(tmp_path / "file")

@@ -21,7 +21,10 @@ MAY_IMPORT = {
 # The warm process preloads the flows and the command line hands them to Prefect: they are entry points.
 ENTRY_POINTS = {
     "sluice/services/warm.py",
-    "sluice/services/quick_worker.py",  # is Prefect's worker; only the worker's process imports it
+    "sluice/services/quick_worker.py",  # is Prefect's worker; only the worker's process imports it and its parts
+    "sluice/services/quick_reading.py",
+    "sluice/services/quick_executor.py",
+    "sluice/services/quick_settings.py",
     "sluice/cli/docs.py",  # shows what data_checks/ said
 }
 LONG_FILE, LONG_FUNCTION = 250, 40
