@@ -9,6 +9,8 @@ that wait in it (measured on a busy machine: 7 to 103 of about 2,000 requests ov
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 import httpx
@@ -18,7 +20,8 @@ from sluice.targets.ports import is_free
 from sluice.tools.caddy_metrics import Traffic, traffic
 from sluice.tools.caddy_route import ANSWERED_BY, ASIDE_HANDLER, HANDLER, PROBE, SLOTS, Route, server_of
 
-TIMEOUT = httpx.Timeout(10.0)
+SECONDS = 10.0
+TIMEOUT = httpx.Timeout(SECONDS)
 ATTEMPTS = 5
 
 
@@ -67,17 +70,10 @@ class Caddy:
 
     def answered_by(self, route: Route, path: str) -> tuple[str, ...]:
         """Return the distinct `host:port` that answer one round of requests to `path`; `status NNN` for a refusal."""
-        found = set()
-        with httpx.Client(base_url=route.address, timeout=TIMEOUT, trust_env=False, verify=False) as client:  # noqa: S501
-            for _ in range(max(SLOTS, len(route.upstreams()))):
-                try:
-                    answer = client.get(path, headers={PROBE: "1"})
-                except httpx.TransportError as error:
-                    found.add(type(error).__name__)
-                    continue
-                good = answer.status_code == httpx.codes.OK
-                found.add(answer.headers.get(ANSWERED_BY, "unknown") if good else f"status {answer.status_code}")
-        return tuple(sorted(found))
+        asked = httpx.URL(route.address + path).raw_path.decode()
+        # Not httpx: a deploy asks some 36 times, and it takes five times the CPU of this for each.
+        with closing(HTTPConnection("127.0.0.1", route.port, timeout=SECONDS)) as connection:
+            return tuple(sorted({_who(connection, asked) for _ in range(max(SLOTS, len(route.upstreams())))}))
 
     def traffic(self, server: str) -> tuple[Traffic, Traffic]:
         """Return what was counted of one server since the proxy began: requests that went aside come second."""
@@ -130,3 +126,16 @@ def _refuse_taken(route: Route) -> None:
             found=route.port,
             next_step="Stop that program, or declare another `port` for the environment.",
         )
+
+
+def _who(connection: HTTPConnection, path: str) -> str:
+    """Return who answers a request; the connection serves the next one too."""
+    try:
+        connection.request("GET", path, headers={PROBE: "1"})
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, HTTPException) as error:
+        connection.close()
+        return type(error).__name__
+    good = answer.status == httpx.codes.OK
+    return answer.headers.get(ANSWERED_BY, "unknown") if good else f"status {answer.status}"
