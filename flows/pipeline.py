@@ -15,7 +15,7 @@ from flows.stage import BUILD, CHECKOUT, SCAN, TEST
 from sluice.records.request import PipelineRequest
 
 
-@flow(name="pipeline", task_runner=ThreadPoolTaskRunner(max_workers=2))  # type: ignore[arg-type]
+@flow(name="pipeline", persist_result=False, task_runner=ThreadPoolTaskRunner(max_workers=2))  # type: ignore[arg-type]
 def pipeline(request: PipelineRequest) -> State[Any] | None:
     """Take one commit through checkout, test, build, scan, deploy and smoke test; roll back when it is bad."""
     return end_flow(lambda: stages(request))

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from sluice.services.warm_processes import MARK, adopt_orphans, die_with
 from sluice.services.warm_settings import Sources, sources
 
+ENGINE = "prefect.engine"
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
@@ -38,6 +39,8 @@ def become(request: dict[str, Any], streams: Sequence[int], parent: int, path: P
         _take_environment(request)
         _take_settings(request, read)
         os.environ[MARK] = str(path)
+        if request["words"][0] == ENGINE:
+            threading.Thread(target=_connect, daemon=True).start()
         status = _run(list(request["words"]))
     except BaseException:  # noqa: BLE001 - broad: the fork must end here, never return into the parent's loop
         traceback.print_exc()
@@ -99,6 +102,17 @@ def _take_settings(request: dict[str, Any], read: Sources) -> None:
     """
     if "prefect.context" in sys.modules and not request.get("interactive") and sources() != read:
         sys.modules["prefect.context"].refresh_global_settings_context()
+
+
+def _connect() -> None:
+    """Open the connections to Postgres that a flow begins with, while Prefect's engine waits for its server."""
+    from sluice.database import database
+
+    try:
+        with database().connect(), database().connect():
+            pass
+    except Exception:  # noqa: BLE001 - broad: the flow meets it again, and tells
+        return
 
 
 def _run(words: list[str]) -> int:
