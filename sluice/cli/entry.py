@@ -6,8 +6,8 @@ Nothing is imported here that a fork does without.
 """
 
 import os
-import socket
 import sys
+from _socket import AF_UNIX, SOCK_DGRAM, SOCK_STREAM, socket
 
 from sluice.services import launcher
 
@@ -32,21 +32,23 @@ def main() -> None:
 def announce() -> None:
     """Tell the worker that a run is about to be asked for; where none listens, a poll will find the run."""
     path = os.path.join(home(), "supervisor", "worker.sock")  # noqa: PTH118 - as below
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
-        end.setblocking(False)
-        try:
-            end.sendto(b"?", path)
-        except OSError:
-            return
+    end = socket(AF_UNIX, SOCK_DGRAM)
+    end.setblocking(False)
+    try:
+        end.sendto(b"?", path)
+    except OSError:
+        pass
+    finally:
+        end.close()
 
 
 def in_a_fork(words: list[str]) -> int | None:
     """Return the exit code of the command line in a fork of the warm process; None when there is none to fork."""
     path = os.path.join(home(), "supervisor", "warm.sock")  # noqa: PTH118 - pathlib is an import too many here
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection = socket(AF_UNIX, SOCK_STREAM)
     try:
         connection.connect(path)
-        from sluice.services.code import fingerprint
+        from sluice.services.fingerprint import fingerprint
 
         launcher.request(connection, [MODULE, *words], code=fingerprint(), interactive=True)
     except OSError:  # nobody listens, the path is too long for a socket, or a standard stream is closed

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import sluice
-
-ROOMS = ("sluice", "flows", "tasks", "blocks", "data_checks")
+from sluice.services.fingerprint import fingerprint
 
 
 def root() -> Path:
@@ -26,28 +23,6 @@ def prefect_file() -> Path:
 def version() -> str:
     """Return Sluice's version and the beginning of the code's digest, e.g. `0.1.0+3f2a9c1d`."""
     return f"{sluice.__version__}+{fingerprint()[:8]}"
-
-
-def fingerprint() -> str:
-    """Return a digest of every source file's name, size and time of change; takes milliseconds.
-
-    Every command waits for it, hence no `Path` a file.
-    """
-    digest = hashlib.sha256()
-    top = str(root())
-    for line in sorted(line for room in ROOMS for line in _sources(f"{top}/{room}")):
-        digest.update(line.encode())
-    return digest.hexdigest()
-
-
-def _sources(folder: str) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir() and entry.name != "__pycache__":
-                yield from _sources(entry.path)
-            elif entry.name.endswith(".py"):
-                status = entry.stat()
-                yield f"{entry.path}:{status.st_size}:{status.st_mtime_ns}\n"
 
 
 def deployment_fingerprint() -> str:

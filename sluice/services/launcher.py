@@ -1,15 +1,20 @@
 """Runs one Python module in a fork of the warm process: `python -I -S launcher.py SOCKET MODULE [words…]`.
 
 It stands in for the process that it asks for: same standard streams, signals handed on, same exit code. It imports
-next to nothing, because every flow run waits for its start. Without a warm process it becomes a plain Python.
+next to nothing, because every flow run and every command waits for its start: `json`, `signal` and `socket` take three
+times as long as the interpreter, what they are made of nothing. Without a warm process it becomes a plain Python.
 """
 
-import json
 import os
-import signal
-import socket
 import sys
 import time
+from _json import encode_basestring_ascii as quoted
+from _signal import SIG_DFL, SIGHUP, SIGINT, SIGKILL, SIGTERM, signal  # type: ignore[import-not-found]
+from _socket import AF_UNIX, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET, socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 STAND_ALONE = 125  # exit code of a child that may not do in a fork what is needed; it has done nothing yet
 GRACE = 40.0  # seconds that an orphaned child has to end before it is killed
@@ -18,7 +23,7 @@ GRACE = 40.0  # seconds that an orphaned child has to end before it is killed
 def main(path: str, words: list[str]) -> int | None:
     """Ask for `words` (module and arguments) to be run; return the exit code."""
     log_aside()
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection = socket(AF_UNIX, SOCK_STREAM)
     try:
         connection.connect(path)
     except OSError:
@@ -30,12 +35,22 @@ def main(path: str, words: list[str]) -> int | None:
     return status
 
 
-def request(connection: socket.socket, words: list[str], **more: object) -> None:
+def request(connection: socket, words: list[str], **more: object) -> None:
     """Ask for `words` to be run here and now, on our standard streams. OSError: one of these is closed."""
     cwd = os.getcwd()  # noqa: PTH109 - pathlib is an import too many here
-    body = json.dumps({"words": words, "cwd": cwd, "env": dict(os.environ), **more}).encode()
-    socket.send_fds(connection, [len(body).to_bytes(8, "big")], [0, 1, 2])
+    body = as_json({"words": words, "cwd": cwd, "env": dict(os.environ), **more}).encode()
+    streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))  # as C's `int`
+    connection.sendmsg([len(body).to_bytes(8, "big")], [(SOL_SOCKET, SCM_RIGHTS, streams)])
     connection.sendall(body)
+
+
+def as_json(value: object) -> str:
+    """Return text, truth, a list or a dict of these as JSON."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{quoted(name)}: {as_json(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(as_json, value)) + "]"
+    return quoted(value) if isinstance(value, str) else str(value).lower()
 
 
 def log_aside() -> None:
@@ -51,7 +66,7 @@ def log_aside() -> None:
         os.close(file)
 
 
-def follow(connection: socket.socket, *, every: bool = False) -> int | None:
+def follow(connection: socket, *, every: bool = False) -> int | None:
     """Hand signals on until the child has ended; return its exit code, or None when none was forked.
 
     The first signal counts, as with a process of one's own that cleans up; with `every`, each is handed on.
@@ -63,25 +78,33 @@ def follow(connection: socket.socket, *, every: bool = False) -> int | None:
             asked.append(number)
             connection.sendall(bytes([number]))
 
-    before = {number: signal.signal(number, hand_on) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    before = {number: signal(number, hand_on) for number in (SIGTERM, SIGINT, SIGHUP)}
     pid = 0
-    with connection.makefile("rb") as answers:
-        for line in answers:
-            answer = json.loads(line)
-            pid = answer.get("pid", pid)
-            if "exit" in answer:
-                return end_as(int(answer["exit"]))
+    for name, number in answers(connection):
+        if name == "exit":
+            return end_as(number)
+        pid = number
     if pid:
         return outlive(pid)
     for number, handler in before.items():
-        signal.signal(number, handler)
+        signal(number, handler)
     return None
+
+
+def answers(connection: socket) -> "Iterator[tuple[str, int]]":
+    """Yield what the warm process tells, a line each: `{"pid": 7}`, and at the end `{"exit": 0}`."""
+    told = b""
+    while part := connection.recv(4096):
+        *lines, told = (told + part).split(b"\n")
+        for line in lines:
+            name, _, number = line.decode().strip("{}").partition(":")
+            yield name.strip('"'), int(number)
 
 
 def end_as(code: int) -> int:
     """Return the exit code, or die of the signal that the child died of."""
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+        signal(-code, SIG_DFL) if -code != SIGKILL else None
         os.kill(os.getpid(), -code)
     return code
 
@@ -91,9 +114,9 @@ def outlive(pid: int) -> int:
     deadline = time.monotonic() + GRACE
     while alive(pid):
         if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, SIGKILL)
         time.sleep(0.1)
-    return 128 + signal.SIGTERM
+    return 128 + int(SIGTERM)
 
 
 def alive(pid: int) -> bool:

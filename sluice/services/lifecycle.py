@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import filelock
 
 from sluice.errors import InfrastructureError, SluiceError
-from sluice.services import code, sockets, supervisord, warm_client
+from sluice.services import sockets, supervisord, warm_client
 from sluice.services.addresses import Addresses, load
+from sluice.services.fingerprint import fingerprint
 from sluice.services.launcher import STAND_ALONE
 from sluice.services.leftovers import end_leftovers
 from sluice.services.programs import NAMES, POSTGRES, PREFECT
@@ -109,7 +110,7 @@ def _current(settings: Settings) -> Addresses | None:
     wanted -= {PREFECT} if addresses.prefect_port is None else set()
     running = {info.name for info in processes if info.state == "RUNNING"}
     state = warm_client.ask(addresses.warm_socket)
-    if not wanted <= running or state is None or state.code != code.fingerprint():
+    if not wanted <= running or state is None or state.code != fingerprint():
         return None
     return addresses if PrefectApi(addresses).healthy() else None
 

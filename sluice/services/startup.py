@@ -9,8 +9,9 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from sluice.errors import InfrastructureError
-from sluice.services import code, credentials, postgres, registration, sockets, supervisord, warm_client
+from sluice.services import credentials, postgres, registration, sockets, supervisord, warm_client
 from sluice.services.addresses import Addresses, choose, port_wish
+from sluice.services.fingerprint import fingerprint
 from sluice.services.leftovers import end_leftovers
 from sluice.services.ports import refuse_stranger
 from sluice.services.programs import CADDY, NAMES, POSTGRES, PREFECT, WARM, WORKER, programs, write_caddy_config
@@ -140,7 +141,7 @@ class Startup:
     def _warm(self) -> None:
         self._wait(WARM, lambda: warm_client.ask(self.addresses.warm_socket) is not None)
         state = warm_client.ask(self.addresses.warm_socket)
-        if state is not None and state.code != code.fingerprint():
+        if state is not None and state.code != fingerprint():
             self.supervisor.signal(WARM, signal.SIGHUP)
             self.report("warm process: loads the changed code")
             self._wait(WARM, lambda: self._has_left(state.code))

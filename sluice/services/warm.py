@@ -20,7 +20,7 @@ import sys
 import time
 from pathlib import Path
 
-from sluice.services import code
+from sluice.services.fingerprint import fingerprint
 from sluice.services.warm_child import become, settle
 from sluice.services.warm_door import HANDOVER, hand_over, listen, receive, take_over
 from sluice.services.warm_load import preload
@@ -208,7 +208,7 @@ class Warm:
 def main() -> None:
     """Load everything, then serve."""
     path = Path(os.environ["SLUICE_WARM_SOCKET"])
-    loaded = code.fingerprint()  # before the imports: a change during them counts as one
+    loaded = fingerprint()  # before the imports: a change during them counts as one
     adopt_orphans()
     handed = take_over()
     read = sources()  # before the imports, too

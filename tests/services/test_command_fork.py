@@ -84,7 +84,7 @@ def test_it_sees_the_terminal(stack: Settings) -> None:
 def test_other_code_than_the_warm_process_has_is_run_apart(stack: Settings) -> None:
     before = warm_client.ask(load(stack).warm_socket, seconds=60)
     script = LIGHT.replace(
-        "import sys;", "import sys; from sluice.services import code; code.fingerprint = lambda: 'x';"
+        "import sys;", "import sys; from sluice.services import fingerprint; fingerprint.fingerprint = lambda: 'x';"
     )
     assert command("runs", script=script).stdout == "None False\n"
     assert warm_client.ask(load(stack).warm_socket, seconds=60) == before
