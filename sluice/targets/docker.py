@@ -131,10 +131,11 @@ class DockerTarget:
     def drift(self, replicas: ReplicaSet) -> tuple[str, ...]:
         """Return what containers have other than they were started with."""
         engine, found = self._connect(replicas.declaration.docker), []
+        image = engine.image(replicas.release.reference)
         for number in numbers(replicas):
             name = replicas.program(number)
             kept = engine.get(name, container.SECRETS) if replicas.private else {}
-            found += container.drift(replicas, number, engine.inspect(name), kept)
+            found += container.drift(replicas, number, engine.inspect(name), kept, image)
         return tuple(found)
 
     def readable(self, replicas: ReplicaSet) -> tuple[tuple[str, bytes | Path], ...]:

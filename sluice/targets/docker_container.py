@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,6 +18,8 @@ SCRIPT = ".variables"  # sourced by /bin/sh before the service
 WITH_VARIABLES = f'. {SECRETS}/{SCRIPT} && exec "$@"'
 SCRATCH = "rw,nosuid,nodev,size=64m,mode=1777"
 LOGS = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+
+OPEN = {"Privileged": False, "PidMode": "", "Devices": []}  # doors that nothing here ever opens
 
 Facts = dict[str, Any]
 
@@ -36,7 +38,7 @@ def described(seen: Facts) -> ReplicaSet | None:
         return None
 
 
-def plain_variables(launch: Launch, secrets: Mapping[str, str]) -> dict[str, str]:
+def plain_variables(launch: Launch | ReplicaSet, secrets: Iterable[str]) -> dict[str, str]:
     """Return the variables that `docker inspect` may show."""
     files = {f"{name}_FILE": f"{SECRETS}/{name}" for name in secrets}
     return {
@@ -119,23 +121,53 @@ def digest_of(image: Facts | None, replicas: ReplicaSet) -> str:
     return digests[0] if digests else str((image or {}).get("Id", ""))
 
 
-def drift(replicas: ReplicaSet, number: int, seen: Facts | None, secrets: Mapping[str, bytes] | None) -> list[str]:
-    """Return what a container has other than it was started with, in words that show no value."""
+def drift(
+    replicas: ReplicaSet, number: int, seen: Facts | None, secrets: Mapping[str, bytes] | None, image: Facts | None
+) -> list[str]:
+    """Return what a container has other than it was started with, in words that show no value.
+
+    Args:
+        image: the release's image as the engine has it; None when it has none any more.
+    """
     if seen is None:
         return [f"replica {number}: its container is gone"]
-    found = [*_variables(replicas, seen), *_host(replicas.declaration, seen), *_kept_secrets(replicas, secrets)]
+    found = [*_variables(replicas, seen, image), *_host(replicas.declaration, seen), *_kept_secrets(replicas, secrets)]
+    if image is not None:
+        found += [*_image(seen, image), *_mounts(replicas, seen, image)]
     return [f"replica {number}: {problem}" for problem in found]
 
 
-def _variables(replicas: ReplicaSet, seen: Facts) -> list[str]:
-    runs = dict(pair.partition("=")[::2] for pair in seen["Config"].get("Env") or ())
-    declared = replicas.declaration.variables
-    return [f"variable {name} is not as declared" for name, value in declared.items() if runs.get(name) != value]
+def _variables(replicas: ReplicaSet, seen: Facts, image: Facts | None) -> Iterator[str]:
+    runs = _pairs(seen)
+    asked = plain_variables(replicas, replicas.private or ())
+    wanted = {**_pairs(image or {}), **asked} if image is not None else {**runs, **asked}
+    for name in sorted(wanted.keys() | runs.keys()):
+        if name not in wanted:
+            yield f"variable {name} was added"
+        elif runs.get(name) != wanted[name]:
+            yield f"variable {name} is not as declared"
+
+
+def _pairs(described: Facts) -> dict[str, str]:
+    return dict(pair.partition("=")[::2] for pair in (described.get("Config") or {}).get("Env") or ())
+
+
+def _image(seen: Facts, image: Facts) -> Iterator[str]:
+    if seen["Image"] != image["Id"]:
+        yield f"it runs image {seen['Image'][:19]} instead of {image['Id'][:19]}"
+
+
+def _mounts(replicas: ReplicaSet, seen: Facts, image: Facts) -> Iterator[str]:
+    wanted = {*((image.get("Config") or {}).get("Volumes") or ()), *replicas.declaration.docker.writable}
+    wanted |= {SECRETS} if replicas.private else set()
+    for mount in seen.get("Mounts") or ():
+        if mount["Destination"] not in wanted:
+            yield f"{mount['Destination']} was mounted into it"
 
 
 def _host(declaration: Environment, seen: Facts) -> list[str]:
-    host, wanted = seen["HostConfig"], {**_limits(declaration), **_closed(declaration)}
-    names = ("Memory", "NanoCpus", "PidsLimit", "ReadonlyRootfs", "CapDrop", "CapAdd", "SecurityOpt")
+    host, wanted = seen["HostConfig"], {**_limits(declaration), **_closed(declaration), **OPEN}
+    names = ("Memory", "NanoCpus", "PidsLimit", "ReadonlyRootfs", "CapDrop", "CapAdd", "SecurityOpt", *OPEN)
     told = [
         f"{name} {host.get(name)} instead of {wanted[name]}"
         for name in names

@@ -204,6 +204,14 @@ class Engine:
                 found=self._login.username if self._login else "no login",
                 next_step="Correct `docker.login` of the environment.",
             )
+        if failure.kind == "changed":
+            return ImageGoneError(
+                "the registry gives other bytes than their digest says",
+                code="DIGEST_MISMATCH",
+                where=reference,
+                found=failure.words,
+                next_step="Look who changed it (`sluice verify DIGEST`), and build again: `sluice run --fresh`.",
+            )
         if failure.kind == "gone":
             return ImageGoneError(
                 "the image is neither local nor in the registry", where=reference, found=failure.words

@@ -13,6 +13,7 @@ import pytest
 from sluice.errors import DeployFailedError
 from sluice.records.smoke import Copies
 from sluice.stages.deploy import repair
+from sluice.stages.deploy_drift import look
 from sluice.targets.processor import spent
 from tests.deploy_parts import STEPS, Load, get
 from tests.docker_city import MEMORY, DockerCity
@@ -171,6 +172,48 @@ def test_a_rollback_to_an_image_that_is_gone_touches_nothing(city: DockerCity) -
     assert (record.passed, record.target_present) == (False, False)
     assert record.reason == f"{old.reference} is neither local nor in the registry"
     assert city.serving() == "two"
+
+
+def test_a_rollback_pulls_an_image_that_is_gone_from_the_engine(city: DockerCity) -> None:
+    kept, two = city.images.release("kept"), city.images.release("two")
+    city.release(kept)
+    city.release(two)
+    with city.images.engine.client() as client:
+        for name in (kept.reference, f"{kept.repository}:kept-good"):
+            client.images.remove(name, force=True)
+
+    with Load(city.url, rate=40) as load:
+        record = city.rollback(to=kept.digest)
+        load.wait_for(10)
+
+    assert load.failed == {}
+    assert (record.passed, record.target_present) == (True, True)
+    assert record.running_digests == (kept.digest,)
+    assert city.serving() == "kept"
+    city.forget_fences()
+
+
+def test_a_container_that_was_replaced_by_hand_is_told_in_every_part(city: DockerCity) -> None:
+    """Somebody runs another image under the name and labels of a replica, opened here and there."""
+    city.release(city.images.release("one"))
+    other = city.images.release("other")
+    name = city.containers()[0]
+    with city.images.engine.client() as client:
+        seen = client.api.inspect_container(name)
+        client.api.remove_container(name, force=True)
+        host = {**seen["HostConfig"], "Memory": MEMORY * 2, "MemorySwap": MEMORY * 2, "Binds": ["/tmp:/evil"]}
+        asked = {**seen["Config"], "Image": other.reference, "Env": [*seen["Config"]["Env"], "MORE=1"]}
+        client.api.start(client.api.create_container_from_config({**asked, "HostConfig": host}, name)["Id"])
+
+    found = look(city.world, "greeter", "staging", city.lines.append)
+
+    told = [problem for problem in found.problems if problem.startswith("replica 1: ")]
+    assert told[:2] == ["replica 1: variable MORE was added", f"replica 1: Memory {MEMORY * 2} instead of {MEMORY}"]
+    assert told[2].startswith("replica 1: it runs image sha256:")
+    assert told[3:] == ["replica 1: /evil was mounted into it"]
+    repair(city.world, "greeter", "staging", run_id=str(uuid4()), log=city.lines.append)
+    assert look(city.world, "greeter", "staging", city.lines.append).problems == ()
+    assert city.serving() == "one"
 
 
 def test_what_somebody_changed_by_hand_is_told(city: DockerCity, monkeypatch: pytest.MonkeyPatch) -> None:

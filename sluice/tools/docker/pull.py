@@ -27,13 +27,14 @@ _REFUSED = re.compile(
 _GONE = re.compile(
     r"manifest unknown|name unknown|not found|does not exist|invalid reference|HTTP 404\b", re.IGNORECASE
 )
+_CHANGED = re.compile(r"verification failed|does not match", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Failure:
     """Why an image could not be pulled; `words` are the engine's."""
 
-    kind: Literal["refused", "gone", "down"]
+    kind: Literal["refused", "gone", "changed", "down"]
     words: str
 
 
@@ -42,7 +43,8 @@ def pull(
 ) -> Failure | None:
     """Have the engine pull an image; return why it could not, None when it did.
 
-    Refused and gone are told at once. What may mend itself (429, 5xx, no answer or half of one) is tried again.
+    What is refused, gone, or not what its digest says is told at once. What may mend itself (429, 5xx, no answer or
+    half of one) is tried again.
 
     Raises:
         EngineFullError: the engine has no room for it.
@@ -87,6 +89,8 @@ def _failure(api: APIClient, words: str) -> Failure:
 
 def failure_of(words: str) -> Failure:
     """Return the class of what an engine says about a pull."""
+    if _CHANGED.search(words):
+        return Failure("changed", words)
     if _REFUSED.search(words):
         return Failure("refused", words)
     return Failure("gone" if _GONE.search(words) else "down", words)

@@ -16,7 +16,7 @@ from tests.factories import STARTED, release
 
 WANTED = release(kind="image", repository="127.0.0.1:5000/greeter")
 SECRETS = {"TOKEN": 'it\'s "quoted" $HOME'}
-IMAGE = {"Config": {"Entrypoint": ["/serve"], "Cmd": ["--all"]}}
+IMAGE = {"Id": "sha256:1", "Config": {"Entrypoint": ["/serve"], "Cmd": ["--all"], "Env": ["PATH=/bin"]}}
 
 
 def launch(**docker: Any) -> Launch:
@@ -45,10 +45,16 @@ def replicas(secrets: dict[str, str]) -> ReplicaSet:
     )
 
 
-def inspected(**changed: Any) -> dict[str, Any]:
+def inspected(env: tuple[str, ...] = (), image: str = "sha256:1", mounted: str = "", **changed: Any) -> dict[str, Any]:
     asked = spec(launch(), {}, IMAGE, [], "")
     host = {**asked["HostConfig"], "NetworkMode": "sluice", **changed}
-    return {"Config": {"Env": asked["Env"]}, "HostConfig": host, "NetworkSettings": {"Networks": {"sluice": {}}}}
+    return {
+        "Image": image,
+        "Config": {"Env": ["PATH=/bin", *asked["Env"], *env]},
+        "HostConfig": host,
+        "Mounts": [{"Destination": mounted}] if mounted else [],
+        "NetworkSettings": {"Networks": {"sluice": {}}},
+    }
 
 
 def test_a_container_is_asked_for_by_digest_and_closed() -> None:
@@ -113,8 +119,10 @@ def test_variables_are_set_by_a_script_and_files_are_named() -> None:
 
 
 def test_a_container_as_it_was_asked_for_has_no_drift() -> None:
-    assert drift(replicas({}), 1, inspected(CapAdd=None), None) == []
-    assert drift(replicas(SECRETS), 1, inspected(), {name: value.encode() for name, value in SECRETS.items()}) == []
+    assert drift(replicas({}), 1, inspected(CapAdd=None), None, IMAGE) == []
+    kept = {name: value.encode() for name, value in SECRETS.items()}
+    assert drift(replicas(SECRETS), 1, inspected(mounted="/run/secrets"), kept, IMAGE) == []
+    assert drift(replicas({}), 1, inspected(env=("MORE=1",)), None, None) == [], "without its image nobody can tell"
 
 
 @pytest.mark.parametrize(
@@ -122,9 +130,15 @@ def test_a_container_as_it_was_asked_for_has_no_drift() -> None:
     [
         (None, "its container is gone"),
         (inspected(Memory=1 << 30), f"Memory {1 << 30} instead of {1 << 26}"),
+        (inspected(env=("MORE=1",)), "variable MORE was added"),
+        (inspected(env=("PATH=/evil",)), "variable PATH is not as declared"),
+        (inspected(image="sha256:2"), "it runs image sha256:2 instead of sha256:1"),
+        (inspected(mounted="/evil"), "/evil was mounted into it"),
+        (inspected(mounted="/run/secrets"), "/run/secrets was mounted into it"),
+        (inspected(Privileged=True), "Privileged True instead of False"),
         (inspected(ReadonlyRootfs=False), "ReadonlyRootfs False instead of True"),
         (inspected(CapDrop=None), "CapDrop None instead of ['ALL']"),
-        (inspected() | {"Config": {"Env": ["GREETING=ho"]}}, "variable GREETING is not as declared"),
+        (inspected(env=("GREETING=ho",)), "variable GREETING is not as declared"),
         (
             inspected() | {"NetworkSettings": {"Networks": {"sluice": {}, "other": {}}}},
             "it is in network other too",
@@ -132,11 +146,11 @@ def test_a_container_as_it_was_asked_for_has_no_drift() -> None:
     ],
 )
 def test_a_container_that_is_another_is_told(seen: dict[str, Any] | None, told: str) -> None:
-    assert drift(replicas({}), 1, seen, None) == [f"replica 1: {told}"]
+    assert drift(replicas({}), 1, seen, None, IMAGE) == [f"replica 1: {told}"]
 
 
 def test_secrets_that_were_changed_are_told_without_their_values() -> None:
-    (told,) = drift(replicas(SECRETS), 1, inspected(), {"TOKEN": b"another-token"})
+    (told,) = drift(replicas(SECRETS), 1, inspected(mounted="/run/secrets"), {"TOKEN": b"another-token"}, IMAGE)
 
     assert told == "replica 1: its secrets are not those that it was deployed with"
 
