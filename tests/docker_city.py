@@ -48,9 +48,16 @@ class Images:
         return self._made[key]
 
     def _make(self, name: str, behaviour: str) -> Release:
-        server = SERVER.format(behaviour=behaviour, name=name).replace('("127.0.0.1", int', '("0.0.0.0", int')
+        return self.build(name, behaviour, self.server(name, behaviour))
+
+    def server(self, name: str, behaviour: str = "good") -> str:
+        """Return the program of an image."""
+        return SERVER.format(behaviour=behaviour, name=name).replace('("127.0.0.1", int', '("0.0.0.0", int')
+
+    def build(self, name: str, behaviour: str, server: str) -> Release:
+        """Make the image of a program and push it."""
         context = _tar({"Dockerfile": DOCKERFILE, "server.py": server})
-        tag = f"{name}-{behaviour}"
+        tag = f"{name}-{behaviour}".replace(" ", "-")
         with self.engine.client() as client:
             client.images.build(fileobj=context, custom_context=True, tag=f"{self.repository}:{tag}", rm=True)
             for line in client.api.push(self.repository, tag, stream=True, decode=True):
