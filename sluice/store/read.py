@@ -49,13 +49,16 @@ SELECT concat(r.state, r.xmin, (SELECT string_agg(concat(s.id, s.xmin), ',' ORDE
                                 FROM stage_runs s WHERE s.run_id = r.id))
 FROM pipeline_runs r WHERE r.id = :run
 """
+# A reused stage has the checks of the one that made its result; what was judged again takes their place.
 CHECKS = """
 SELECT s.id::text AS id, q.code, q.name, q.severity, q.status, q.expected, q.observed, q.message, q.next_step,
        CASE WHEN w.code IS NULL THEN ''
             ELSE concat(w.effect, ', until ', w.expires, ', by ', w.owner, ': ', w.reason) END AS waiver
-FROM stage_runs s JOIN quality_checks q ON q.stage_run_id = coalesce(s.reused_from, s.id)
+FROM stage_runs s JOIN quality_checks q ON q.stage_run_id IN (s.id, s.reused_from)
 LEFT JOIN check_waivers w ON w.stage_run_id = q.stage_run_id AND w.code = q.code
-WHERE s.run_id = :run ORDER BY s.ordinal, q.ordinal
+WHERE s.run_id = :run AND (q.stage_run_id = s.id OR NOT EXISTS (
+    SELECT FROM quality_checks own WHERE own.stage_run_id = s.id AND own.code = q.code))
+ORDER BY s.ordinal, q.stage_run_id = s.reused_from, q.ordinal
 """
 ARTIFACTS = """
 SELECT s.id::text AS id, n.name, a.sha256, a.size, a.media_type

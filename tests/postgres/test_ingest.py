@@ -24,6 +24,7 @@ from sluice.states import CheckStatus, RunState, Severity, StageName, StageState
 from sluice.store.ingest import Ingest, RowsRefusedError, StageEndedError
 from sluice.store.ingest.testing import RowsMissingError
 from sluice.store.journal import Journal
+from sluice.store.read import Reader
 from sluice.store.runs import RunStore
 from tests import factories
 from tests.postgres.parts import PROJECT, a_run, one, rows
@@ -360,6 +361,9 @@ def test_what_was_judged_again_is_kept_with_the_link(engine: Engine, ingest: Ing
         ingest.reuse(stage, record, again)
     query = "SELECT code FROM quality_checks WHERE stage_run_id = :id"
     assert rows(engine, query, id=stage) == [("T13",)]
+    (view,) = Reader(engine).resolve_run(second).stages
+    made, judged = [each.code for each in accepted().results], [each.code for each in view.checks]
+    assert judged == ["T13", *(code for code in made if code != "T13")]
     assert rows(engine, "SELECT state, boundary_seconds FROM stage_runs WHERE id = :id", id=stage) == [("reused", 0.02)]
 
     stopped = stage_of(engine, record, third)
