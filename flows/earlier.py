@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -88,12 +89,16 @@ class Earlier:
         return record.model_copy(update=update)
 
     def resolved(self, home: Home) -> ResolvedRef:
-        """Return the ref as the run resolved it, whatever it points at now."""
+        """Return the ref as the run resolved it, whatever it points at now.
+
+        Raises:
+            UsageError: `REF_UNKNOWN`: the mirror was cleaned up since, and the repository has the commit no longer.
+        """
         run, done = self.run, self.record(StageName.CHECKOUT)
         assert run.commit is not None  # a run without one is refused
         assert run.ref_kind is not None
         asked = {"requested": run.requested_ref, "kind": RefKind(run.ref_kind), "name": run.ref_name}
-        if not isinstance(done, CheckoutRecord):
+        if not isinstance(done, CheckoutRecord) or not _mirrored(done):
             return git.resolve(run.repository, run.commit, home, log=None).model_copy(update=asked)
         known = {"repository": done.repository, "mirror": done.source.mirror, "default_branch": done.default_branch}
         return ResolvedRef.model_validate({**asked, **known, "commit": run.commit})
@@ -107,6 +112,12 @@ class Earlier:
     def plan(self) -> Plan | None:
         """Return the plan of the run; None when it did not come to make one."""
         return None if self.run.plan is None else Plan.model_validate(self.run.plan)
+
+
+def _mirrored(done: CheckoutRecord) -> bool:
+    """Tell whether the mirror that a checkout used still has its commit: a clean-up may have taken it."""
+    mirror = Path(done.source.mirror)
+    return mirror.is_dir() and git.has_object(mirror, done.source.commit)
 
 
 def earlier(request: PipelineRequest) -> Earlier | None:
