@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sluice import masks
 from sluice.errors import CommandError, ToolMissingError
 from sluice.process_tree import KILL_GRACE_SECONDS, end_tree, group_alive
 from sluice.process_watch import Capture, LineSink, Meter
@@ -120,11 +121,14 @@ def run(
 
 
 def mask(text: str, secrets: Sequence[str]) -> str:
-    """Return `text` with each secret value replaced by `***`; of one with several lines, each longer line too."""
+    """Return `text` with each secret value replaced by `***`; of one with several lines, each longer line too.
+
+    The values that this process has read are replaced in every form that `sluice.masks` knows.
+    """
     lines = [line for secret in secrets for line in secret.splitlines() if len(line) >= MASKED_LINE]
     for secret in sorted({*filter(None, secrets), *lines}, key=len, reverse=True):
         text = text.replace(secret, "***")
-    return text
+    return masks.hide(text)
 
 
 def _masked(log: LineSink | None, secrets: Sequence[str]) -> LineSink | None:

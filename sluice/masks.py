@@ -51,7 +51,7 @@ def forms(value: str) -> frozenset[str]:
         return frozenset()
     found = {value, *(line.strip() for line in value.splitlines())}
     found |= {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
-    found |= {html.escape(value), html.escape(value, quote=False)}
+    found |= {html.escape(value), html.escape(value, quote=False), value.replace("'", """'"'"'""")}  # XML, shell
     for quoted in (quote(value), quote(value, safe=""), quote_plus(value)):
         found |= {quoted, re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), quoted)}
     data = value.encode("utf-8", "surrogatepass")

@@ -53,6 +53,17 @@ print("starting", NAME, "secret is", os.environ.get("TOKEN", "none"), flush=True
 if BEHAVIOUR == "exits":
     print("cannot read the configuration", flush=True)
     sys.exit(3)
+if BEHAVIOUR == "leaks":
+    import base64, html, json, shlex
+    from urllib.parse import quote, quote_plus
+    value = os.environ["TOKEN"]
+    data = value.encode()
+    print(value, json.dumps(value), repr([value]), html.escape(value), shlex.quote(value), sep="\\n", flush=True)
+    print(quote(value, safe=""), quote_plus(value), data.hex(), sep="\\n", flush=True)
+    for shift in (b"", b"x", b"xy"):
+        print(base64.b64encode(shift + data).decode(), flush=True)
+    print(base64.urlsafe_b64encode(data).decode(), flush=True)
+    sys.exit(3)
 if BEHAVIOUR == "hog":
     hog = bytearray(600 << 20)
 

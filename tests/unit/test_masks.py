@@ -15,7 +15,7 @@ import pytest
 from sluice import masks, secrets
 from sluice.tools.git_credentials import Credential
 
-VALUE = 'p&ss "w√rd"/+é<tok>'
+VALUE = """p&ss "w√rd"/+é'<tok>"""
 FORMS = {
     "raw": VALUE,
     "json": json.dumps({"password": VALUE}),
