@@ -60,6 +60,7 @@ class Engine:
     folder: Path
     bridge: str
     number: int
+    more: tuple[str | Path, ...] = ()
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -96,6 +97,7 @@ class Engine:
                 f"slp-{self.number}",
             ),
             *("--bridge", self.bridge, "--iptables=false", "--ip-masq=false", "--default-address-pool", pool),
+            *self.more,
         ]
         log = self.folder / "log"
         with log.open("ab") as output:
@@ -131,11 +133,14 @@ class Engine:
 
 
 @contextmanager
-def running_engine() -> Iterator[Engine]:
-    """Run a Docker engine of our own: no network outside this machine, no rule in its firewall."""
+def running_engine(*more: str | Path) -> Iterator[Engine]:
+    """Run a Docker engine of our own: no network outside this machine, no rule in its firewall.
+
+    `more` are words for its command line.
+    """
     folder = Path(tempfile.mkdtemp(prefix="sluice-docker-"))  # short: the path of a socket has at most 107 bytes
     with own_bridge() as (bridge, number):
-        engine = Engine(folder, bridge, number)
+        engine = Engine(folder, bridge, number, more)
         try:
             engine.start()
             yield engine

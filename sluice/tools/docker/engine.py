@@ -6,11 +6,13 @@ Builds and the target `docker` open their engines here.
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import urllib3
-from docker import DockerClient
+from docker import APIClient, DockerClient
 from docker.errors import APIError, DockerException, StreamParseError
 from docker.tls import TLSConfig
 from docker.transport.unixconn import UnixHTTPConnection
@@ -32,6 +34,13 @@ class EngineDownError(TransientError):
         "Start the engine, or name another (DOCKER_HOST, `docker.engine`); what served keeps its place. "
         "`sluice doctor` shows what is found."
     )
+
+
+class EngineTlsError(InfrastructureError):
+    """The engine's certificate is not of the declared authority, or ours is not of the engine's."""
+
+    code = "ENGINE_TLS"
+    next_step = "Look at `docker.tls`: `ca` signed the engine's certificate, and the engine believes who signed `cert`."
 
 
 class EngineRefusedError(InfrastructureError):
@@ -78,12 +87,25 @@ def connect(where: str, tls: EngineTls | None = None, timeout: float = SECONDS) 
 
     Raises:
         EngineDownError: it does not answer.
+        EngineTlsError: one of us does not believe the other's certificate.
     """
     config = TLSConfig(client_cert=(tls.cert, tls.key), ca_cert=tls.ca, verify=True) if tls else None
+    client = DockerClient.__new__(DockerClient)  # its own way to its `api` is the SDK's class alone
     try:
-        return DockerClient(base_url=where, version="auto", timeout=timeout, tls=config, use_ssh_client=True)
+        client.api = _Api(base_url=where, version="auto", timeout=timeout, tls=config, use_ssh_client=True)
+        return client
     except (DockerException, RequestException, OSError, ValueError) as error:
-        raise EngineDownError("the Docker engine does not answer", where=where, found=error) from error
+        chain = _chain(error)
+        refused = [each for each in chain if isinstance(each, ssl.SSLError | urllib3.exceptions.SSLError)]
+        if refused:
+            raise EngineTlsError("no trust between the Docker engine and us", where=where, found=refused[-1]) from error
+        raise EngineDownError("the Docker engine does not answer", where=where, found=chain[-1]) from error
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return an error and what was before it; the first of all, at the end, is the shortest to tell."""
+    below = error.__cause__ or error.__context__
+    return [error, *(_chain(below) if below is not None else ())]
 
 
 @contextmanager
@@ -107,6 +129,13 @@ def refusal(where: str, words: str) -> InfrastructureError:
     if "no space left on device" in words.lower():
         return EngineFullError("the Docker engine has no room for its data", where=where, found=words)
     return EngineRefusedError("the Docker engine refused", where=where, next_step=f"The engine says: {words}")
+
+
+class _Api(APIClient):  # type: ignore[misc]
+    """The SDK's client, but it believes the declared authority: `requests` lets REQUESTS_CA_BUNDLE overrule it."""
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        return super().merge_environment_settings(url, proxies, stream, self.verify if verify is None else verify, cert)
 
 
 def _connect(self: UnixHTTPConnection) -> None:
