@@ -33,7 +33,7 @@ def spent_by(pids: Iterable[int]) -> float:
     """Return the processor seconds of living processes and their descendants, with those that they waited for."""
     found = 0.0
     for process in {each for pid in pids for each in family(pid)}:
-        with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.Error):  # it ended, or is not ours to ask
             found += sum(process.cpu_times()[:4])  # user, system, and both of the children that ended
     return found
 
