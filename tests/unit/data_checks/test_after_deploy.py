@@ -8,7 +8,7 @@ import pytest
 
 from sluice.records.deploy import Condition
 from sluice.states import CheckStatus
-from tests.boundaries import believed, caught, check, not_asked
+from tests.boundaries import believed, caught, check, not_asked, result
 from tests.factories import DIGEST, OTHER_DIGEST, conditions, deploy, release, replica
 
 
@@ -103,6 +103,12 @@ def test_a_condition_without_a_subject_says_why() -> None:
     held = tuple(each for each in conditions() if each.code != "D08")
     record = deploy(conditions=(*held, Condition.no_subject("D08", "the environment names no `promote_from`")))
     assert not_asked(believed(record))["D08"] == "the environment names no `promote_from`"
+
+
+def test_of_two_looks_at_one_condition_the_one_with_a_subject_is_shown() -> None:
+    nothing = Condition.no_subject("D04", "nothing ran before")
+    report = believed(deploy(conditions=(nothing, *conditions())))
+    assert (result(report, "D04").status, result(report, "D04").observed) == (CheckStatus.PASSED, "what should be")
 
 
 def test_of_two_looks_at_one_condition_the_broken_one_counts() -> None:

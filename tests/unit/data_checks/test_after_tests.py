@@ -146,6 +146,12 @@ def test_t01_nothing_was_collected(exit_code: int) -> None:
     assert found.observed.startswith("pytest [py3.11]")
 
 
+def test_t01_says_what_ran_and_why_nothing_did() -> None:
+    assert result(believed(run_of()), "T01").observed.endswith(" tests in 1 execution")
+    skipped = run_of().model_copy(update={"executions": (), "skipped": True, "reason": "no time"})
+    assert result(check(skipped, skip_reason="data only"), "T01").observed.endswith("the stage says: no time")
+
+
 def test_t01_one_of_two_frameworks_ran_nothing() -> None:
     record = run_of(execution(), none_found(framework="unittest"))
     caught(record, "T01", "at least 1 test in every execution", "unittest [py3.11]: 0 tests")
