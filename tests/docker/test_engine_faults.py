@@ -1,9 +1,11 @@
-"""An engine that hangs in the middle of a deploy, and one that lets only those in who have its certificates."""
+"""An engine that hangs in mid-deploy, one whose disk is full, and one that lets only those in who have certificates."""
 
 from __future__ import annotations
 
 import os
+import random
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -24,7 +26,8 @@ from sluice.errors import Exit, SluiceError
 from sluice.targets import docker_engine
 from tests.deploy_parts import Load, free_port, get, wait_for
 from tests.docker_city import DockerCity
-from tests.docker_parts import BUSYBOX, busybox_tar, load, running_engine
+from tests.docker_parts import BUSYBOX, Engine, busybox_tar, load, running_engine
+from tests.image_parts import Yard
 
 pytestmark = pytest.mark.docker
 
@@ -75,6 +78,39 @@ def test_an_engine_that_hangs_in_the_middle_of_a_deploy_is_not_waited_for(city: 
     assert set(load.answers) == {(200, "one")}
     assert city.serving() == "one"
     assert set(city.states()) <= {"serving", "failed", "interrupted"}
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Engine]:
+    """An engine whose data are on a disk of 24 MiB."""
+    data = tmp_path / "data"
+    data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "small", data], check=True)
+    try:
+        with running_engine("--data-root", data) as running:
+            yield running
+    finally:
+        subprocess.run(["umount", "--recursive", "--lazy", data], check=True)
+
+
+def test_a_full_disk_of_the_engine_is_named_at_build_and_at_pull(
+    small: Engine, yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"Dockerfile": f"FROM {BUSYBOX}\nCOPY big /big\n", "big": random.Random(7).randbytes(20_000_000).hex()}
+    big = yard.make(files)
+    load(small, busybox_tar(tmp_path / "base.tar"), BUSYBOX)
+    monkeypatch.setenv("DOCKER_HOST", small.url)
+
+    with pytest.raises(SluiceError) as at_build:
+        yard.make(files | {"Dockerfile": f"FROM {BUSYBOX}\nCOPY big /other\n"})
+    with pytest.raises(SluiceError) as at_pull:
+        docker_engine.Engine(DockerConfig(engine=small.url)).pull(big.release.reference)
+
+    for caught in (at_build, at_pull):
+        assert (caught.value.code, caught.value.exit_code) == ("ENGINE_DISK_FULL", Exit.INFRASTRUCTURE)
+    with small.client() as client:
+        assert client.containers.list(all=True) == []
+        assert [image.tags for image in client.images.list()] == [[BUSYBOX]], "nothing half is left"
 
 
 class Authority:

@@ -12,9 +12,11 @@ from typing import Any
 from docker import DockerClient
 
 from sluice.command import LineSink
+from sluice.config.docker import usual_engine
 from sluice.errors import BuildFailedError, TransientError
 from sluice.records.image import BuildStep
 from sluice.tools.docker.context import Context
+from sluice.tools.docker.engine import FULL, EngineFullError, full
 from sluice.tools.docker.trace import Trace
 
 TRACE, IMAGE_ID = "moby.buildkit.trace", "moby.image.id"
@@ -141,8 +143,10 @@ def _answers(client: DockerClient, order: Order, more: dict[str, str]) -> Iterat
         yield from api._stream_helper(answer, decode=True)
 
 
-def failure(message: str, platform: str, tail: list[str]) -> BuildFailedError | TransientError:
-    """Return the error that the engine's message is."""
+def failure(message: str, platform: str, tail: list[str]) -> BuildFailedError | TransientError | EngineFullError:
+    """Return the error that the engine's message is. What a step itself printed is in `tail`, and says less."""
+    if FULL in message.lower():
+        return full(usual_engine(), message)
     shown = "\n".join(tail)
     if _QEMU.search(message) or any(_QEMU.search(line) for line in tail):
         return BuildFailedError(

@@ -23,6 +23,7 @@ from sluice.errors import InfrastructureError, TransientError
 
 SECONDS = 120.0  # of one request; a build streams, so that the limit is between two lines
 PROBE_SECONDS = 5.0
+FULL = "no space left on device"
 _UNHEARD = (RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError, StreamParseError)
 
 
@@ -124,10 +125,15 @@ def told(where: str) -> Iterator[None]:
         raise EngineDownError("the Docker engine went away, or hangs", where=where, found=error) from error
 
 
+def full(where: str, words: str) -> EngineFullError:
+    """Return the error of an engine that says that its disk is full."""
+    return EngineFullError("the Docker engine has no room for its data", where=where, found=words)
+
+
 def refusal(where: str, words: str) -> InfrastructureError:
     """Return the error that the engine's own words are."""
-    if "no space left on device" in words.lower():
-        return EngineFullError("the Docker engine has no room for its data", where=where, found=words)
+    if FULL in words.lower():
+        return full(where, words)
     return EngineRefusedError("the Docker engine refused", where=where, next_step=f"The engine says: {words}")
 
 

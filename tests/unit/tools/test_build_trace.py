@@ -68,6 +68,7 @@ def test_the_classic_builder_says_what_it_had() -> None:
     [
         ("executor failed running [/bin/sh -c exit 3]: exit code: 3", "BUILD_FAILED", False),
         ("standard_init_linux.go:228: exec user process caused: exec format error", "EMULATOR_MISSING", False),
+        ("failed to copy files: write /var/lib/docker/x: no space left on device", "ENGINE_DISK_FULL", False),
         ("failed to do request: dial tcp: lookup x: no such host", "BASE_UNREACHABLE", True),
     ],
 )
