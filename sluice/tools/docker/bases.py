@@ -87,11 +87,17 @@ def _pull(
 
 
 def _base(name: str, image: Any) -> Base:
-    digests = [each.partition("@")[2] for each in image.attrs.get("RepoDigests") or []]
+    digests = {_short(each.partition("@")[0]): each.partition("@")[2] for each in image.attrs.get("RepoDigests") or []}
     named = name.partition("@")[2]
+    own = _short(parse_repository_tag(name)[0])  # the same image may have been pushed to other repositories too
     return Base(
         name=name,
-        digest=named or next(iter(digests), "") or str(image.id),
+        digest=named or digests.get(own) or str(image.id),
         pinned=bool(named),
         diff_ids=tuple(image.attrs["RootFS"].get("Layers") or ()),
     )
+
+
+def _short(repository: str) -> str:
+    """Return a repository as the engine names it: without what stands for the usual registry."""
+    return repository.removeprefix("docker.io/").removeprefix("index.docker.io/").removeprefix("library/")
