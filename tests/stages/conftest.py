@@ -1,4 +1,4 @@
-"""Fixtures over the real parts of a deploy; a test module imports the ones that it uses."""
+"""Fixtures over real parts: a deploy's, and a repository with a home to check it out in."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sluice.settings import Home
 from tests.deploy_parts import City, Parts, running_city, running_parts
 from tests.postgres_server import TEMPLATE
+from tests.repositories import Repository
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,15 @@ def city(parts: Parts, tmp_path: Path) -> Iterator[City]:
         running_city(tmp_path, parts.socket, parts.admin, database) as city,
     ):
         yield city
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home").make()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    made = Repository(tmp_path / "greeter")
+    made.commit({"app.py": "print('hello')\n"}, "First")
+    return made

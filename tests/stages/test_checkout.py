@@ -23,11 +23,6 @@ CheckOut = Callable[..., CheckoutRecord]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home").make()
-
-
-@pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     made = Repository(tmp_path / "greeter")
     made.commit({"app.py": "print('hello')\n", "README.md": "# Greeter\n"}, "First")

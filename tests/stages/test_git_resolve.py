@@ -25,18 +25,6 @@ from tests.repositories import Repository
 from tests.unit.tools.test_git import HOSTILE_REFS
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home").make()
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    made = Repository(tmp_path / "greeter")
-    made.commit({"app.py": "print('hello')\n"}, "First")
-    return made
-
-
 def test_branch_before_tag_before_commit(repository: Repository, home: Home) -> None:
     first = repository.head
     second = repository.commit({"app.py": "2"}, "Second")

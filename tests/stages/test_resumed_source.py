@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -17,18 +16,6 @@ from sluice.states import RunState, StageName
 from sluice.store.pinned import Pinned
 from sluice.tools import git
 from tests.repositories import Repository, context, request
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home").make()
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    made = Repository(tmp_path / "greeter")
-    made.commit({"app.py": "print('hello')\n"}, "First")
-    return made
 
 
 def checked_out(repository: Repository, home: Home) -> CheckoutRecord:

@@ -317,34 +317,24 @@ def test_tests_are_not_searched_for_asserts(bench: Bench) -> None:
     assert scanner(record, "bandit").items_scanned == 2
 
 
+def licensed(**licences: str) -> dict[str, str]:
+    """Return a project whose lock names these packages, each with its licence."""
+    packages = {f"node_modules/{name}": {"version": "1.0.0", "license": text} for name, text in licences.items()}
+    root = {"name": "x", "dependencies": dict.fromkeys(licences, "1.0.0")}
+    lock = {"name": "x", "lockfileVersion": 3, "packages": {"": root, **packages}}
+    return {**CLEAN, "package.json": "{}", "package-lock.json": json.dumps(lock)}
+
+
 def test_a_forbidden_licence_blocks_and_others_do_not(bench: Bench) -> None:
-    lock = {
-        "name": "x",
-        "lockfileVersion": 3,
-        "packages": {
-            "": {"name": "x", "dependencies": {"a": "1.0.0", "g": "1.0.0"}},
-            "node_modules/a": {"version": "1.0.0", "license": "AGPL-3.0"},
-            "node_modules/g": {"version": "1.0.0", "license": "GPL-3.0"},
-        },
-    }
-    record = bench.scan({**CLEAN, "package.json": "{}", "package-lock.json": json.dumps(lock)})
+    record = bench.scan(licensed(a="AGPL-3.0", g="GPL-3.0"))
     severities = {f.package: f.severity for f in of_kind(record, FindingKind.LICENCE)}
     assert severities == {"a": FindingSeverity.CRITICAL, "g": FindingSeverity.LOW}
     assert len(record.blocking) == 1
 
 
 def test_a_denied_licence_blocks_whatever_trivy_thinks_of_it(bench: Bench) -> None:
-    lock = {
-        "name": "x",
-        "lockfileVersion": 3,
-        "packages": {
-            "": {"name": "x", "dependencies": {"g": "1.0.0", "m": "1.0.0"}},
-            "node_modules/g": {"version": "1.0.0", "license": "GPL-3.0"},
-            "node_modules/m": {"version": "1.0.0", "license": "MIT"},
-        },
-    }
     config = ScanConfig.model_validate({"licences": {"deny": ["gpl-*"]}})
-    record = bench.scan({**CLEAN, "package.json": "{}", "package-lock.json": json.dumps(lock)}, config)
+    record = bench.scan(licensed(g="GPL-3.0", m="MIT"), config)
     (denied,) = [f for f in of_kind(record, FindingKind.LICENCE) if f.severity is FindingSeverity.CRITICAL]
     assert denied.package == "g"
     assert denied.title.endswith("which scan.licences denies")
