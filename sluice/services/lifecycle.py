@@ -62,7 +62,9 @@ def down(settings: Settings, report: Report, *, purge: bool = False) -> None:
     """
     home = settings.home
     if not home.root.exists():
-        report("nothing runs, and there is nothing to remove")
+        report(
+            f"nothing runs and nothing is there to remove: {home.root} does not exist (SLUICE_HOME names another place)"
+        )
         return
     with alone(home):
         supervisor = supervisord.supervisor_of(home)
