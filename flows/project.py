@@ -220,6 +220,7 @@ class Project:
 def read_project(run: Run, request: PipelineRequest, accepted: CheckoutRecord) -> Project:
     """Return the project as its files declare it, or as the run that is resumed recorded it."""
     config, chosen = _pinned(run) or _declared(run, request, accepted)
+    secrets.learn(config.build.image.secrets.values() if config.build.image else ())
     for each in config.environments.values():
         secrets.learn([*each.secrets.values(), *([each.migrate.database] if each.migrate else [])])
     source = accepted.source.model_copy(update={"content": content_digest(accepted.source, config.unaffected_by)})

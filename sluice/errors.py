@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from sluice import masks
+
 FOUND_LIMIT = 80  # printable characters of what was found that a message quotes
 
 
@@ -30,8 +32,8 @@ class Exit(IntEnum):
 
 
 def quote(value: object) -> str:
-    """Return `value` as it may be shown: escaped, at most 80 characters, in quotes."""
-    text = str(value)
+    """Return `value` as it may be shown: without secrets, escaped, at most 80 characters, in quotes."""
+    text = masks.hide(str(value))
     shown = text if len(text) <= FOUND_LIMIT else text[: FOUND_LIMIT - 1] + "…"
     return repr(shown)
 
@@ -46,6 +48,8 @@ class SluiceError(Exception):
         found: the offending value; shown escaped and cut to 80 characters.
         allowed: the limit, or what would have been accepted.
         next_step: what the user does now.
+
+    Secrets that this process has read are hidden in all of it: a tail of output is the usual next step.
     """
 
     code = "SLUICE"
@@ -63,13 +67,13 @@ class SluiceError(Exception):
         allowed: str = "",
         next_step: str | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = masks.hide(message)
+        super().__init__(self.message)
         self.code = code or type(self).code
         self.where = where
-        self.found = found
+        self.found = masks.hide(found) if isinstance(found, str) else found
         self.allowed = allowed
-        self.next_step = type(self).next_step if next_step is None else next_step
+        self.next_step = type(self).next_step if next_step is None else masks.hide(next_step)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by state: keyword-only arguments do not survive the default way."""

@@ -9,12 +9,16 @@ from pydantic import AfterValidator, Field
 
 from sluice.config.declared import Declared
 from sluice.config.docker import RegistryLogin
-from sluice.config.texts import ProjectPath, Variable
+from sluice.config.texts import ProjectPath, SecretReference, Variable
 from sluice.config.units import Duration
 
 _HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:)|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?"
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_HOST}(?:/{_PART})+")
+
+
+BuildSecret = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
+"""What `RUN --mount=type=secret,id=…` asks for."""
 
 
 def image_repository(value: str) -> str:
@@ -39,6 +43,10 @@ class ImageConfig(Declared):
     )
     args: dict[Variable, str] = Field(
         default_factory=dict, description="Build arguments. They stay readable in the image: never secrets."
+    )
+    secrets: dict[BuildSecret, SecretReference] = Field(
+        default_factory=dict,
+        description="Secrets of `RUN --mount=type=secret,id=NAME`: `env:NAME`, `file:/path` or `block:name`.",
     )
     bases: tuple[str, ...] = Field(
         default=(), description="Globs of images that `FROM` may name; any when empty. `scratch` is always allowed."

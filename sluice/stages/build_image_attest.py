@@ -54,7 +54,10 @@ def _facts(request: BuildRequest, place: Workplace, made: Made, started: datetim
             "commit": request.source.commit,
             "tree": request.source.tree,
             "platforms": [each.platform for each in made.images],
-            "image": config.model_dump(mode="json", exclude={"login", "push_timeout"}),
+            "image": {
+                **config.model_dump(mode="json", exclude={"login", "push_timeout", "secrets"}),
+                "secrets": list(config.secrets),
+            },
         },
         "internal": {"builder": made.images[0].builder, "engine": engine},
         "dependencies": dependencies,

@@ -10,22 +10,23 @@ from typing import Any
 
 from docker import DockerClient
 
-from sluice import masks
+from sluice import masks, secrets
 from sluice.config.image import ImageConfig
 from sluice.records.build import BuildRequest
 from sluice.records.image import BuildStep
 from sluice.releases.inspect import problem_of
 from sluice.stages.workplace import Workplace
-from sluice.tools.docker.archive import Packed, saved
+from sluice.tools.docker.archive import Packed, Saved, saved
 from sluice.tools.docker.bases import Base, bring
 from sluice.tools.docker.builder import Order, build, has_buildkit
 from sluice.tools.docker.context import Context, write_context
 from sluice.tools.docker.dockerfile import Dockerfile, DockerfileError, base_of, outside_images, parse
-from sluice.tools.docker.dockerfile_rules import look_through
+from sluice.tools.docker.dockerfile_rules import SecretInBuildError, look_through, no_buildkit
 from sluice.tools.docker.registry import INDEX, MANIFEST, digest_of
 from sluice.tools.docker.registry_session import Login
 
 SIZE_LIMIT = 1 << 20  # bytes of a Dockerfile
+SECRETS = "build.image.secrets"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def make(
     """Build for each platform, and pack what the engine made.
 
     Raises:
-        BuildFailedError: the Dockerfile is refused, or a step failed.
+        BuildFailedError: the Dockerfile is refused, a step failed, or a layer keeps a secret of the build.
+        SecretError: a declared secret is nowhere, or too weak to be hidden in logs.
         TransientError: the engine or a base image cannot be reached.
     """
     config = request.config.image
@@ -117,10 +119,10 @@ def make(
     place.log(f"context: {context.files} files, {context.path.stat().st_size} bytes")
     images, inspected, found = [], context.files, [*context.secrets]
     for platform in platforms:
-        one, looked, secrets = _platform(client, request, file, context, platform, labels, login, place, scratch)
+        one, looked, kept = _platform(client, request, file, context, platform, labels, login, place, scratch)
         images.append(one)
         inspected += looked
-        found += secrets
+        found += kept
     return Made(tuple(images), context.files, inspected, tuple(dict.fromkeys(found)))
 
 
@@ -155,6 +157,9 @@ def _platform(
     config = request.config.image
     assert config is not None
     stages, last = look_through(file, config, platform)
+    values = secrets.resolve(config.secrets, SECRETS)
+    secrets.refuse_weak(values, SECRETS)
+    buildkit = _buildkit(client, config)
     host = config.repository.partition("/")[0]
     bases = bring(client, outside_images(stages), platform, host, login, place.log)
     base = bases.get(base_of(last, stages), Base(""))
@@ -167,20 +172,31 @@ def _platform(
         labels=labels,
         fresh=place.context.fresh,
         silence=request.config.timeout,
+        secrets=values,
     )
-    built = build(client, order, place.log, buildkit=_buildkit(client, config))
+    built = build(client, order, place.log, buildkit=buildkit)
     with saved(client, built.image_id, scratch) as archive:
         below = common(base.diff_ids, archive.diff_ids)
-        looked, secrets = archive.secrets(below)
+        _refuse_kept(archive, values, below)
+        looked, found = archive.secrets(below)
         packed = archive.pack(scratch)
-    secrets += described_secrets(packed.settings)
-    return PlatformMade(platform, packed, built.steps, built.builder, base), looked, secrets
+    found += described_secrets(packed.settings)
+    return PlatformMade(platform, packed, built.steps, built.builder, base), looked, found
+
+
+def _refuse_kept(archive: Saved, values: Mapping[str, str], below: int) -> None:
+    """Refuse an image that kept a secret of its build, before anything of it leaves this machine."""
+    for name, value in values.items():
+        if place := archive.holds(value, below):
+            raise SecretInBuildError(f"the image keeps secret {name}", where=place)
 
 
 def _buildkit(client: DockerClient, config: ImageConfig) -> bool:
     if config.builder == "classic":
         return False
     offered = has_buildkit(client)
+    if config.secrets and not offered:
+        raise no_buildkit("the engine")
     if config.builder == "buildkit" and not offered:
         raise DockerfileError("the engine has no BuildKit", code="BUILDKIT_MISSING", next_step="Use a newer engine.")
     return offered

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import json
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote, quote_plus
 
 import pytest
 
 from sluice import masks
 from sluice.errors import DeployFailedError
 from tests.deploy_parts import City, release
+from tests.planted import FORMS, VALUE, told_in
 from tests.postgres.parts import rows
 
-VALUE = """p&ss "w√rd"/+é'<tok>"""
-DATA = VALUE.encode()
-FORMS = (
-    VALUE,
-    json.dumps(VALUE)[1:-1],
-    repr(VALUE)[1:-1],
-    html.escape(VALUE),
-    shlex.quote(VALUE)[1:-1],
-    quote(VALUE, safe=""),
-    quote_plus(VALUE),
-    DATA.hex(),
-    base64.b64encode(DATA).decode()[:-4],
-    base64.b64encode(b"x" + DATA).decode()[4:-4],
-    base64.b64encode(b"xy" + DATA).decode()[4:-4],
-    base64.urlsafe_b64encode(DATA).decode()[:-4],
-)
 TABLES = """
 SELECT relname FROM pg_class
 WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace ORDER BY 1
@@ -72,6 +53,5 @@ def test_no_form_of_a_secret_is_in_errors_logs_artifacts_or_rows(city: City, mon
     told = [str(caught.value), caught.value.next_step, *(path.read_text(errors="replace") for path in files_of(city))]
     told += cells_of(city)
     assert len(told) > 30, "files and tables are looked at"
-    everything = "\n".join([*told, *map(html.unescape, told)])
-    assert "REPLICA_FAILED" in everything
-    assert [form for form in (*FORMS, *masks.forms(VALUE)) if form in everything] == []
+    assert any("REPLICA_FAILED" in each for each in told)
+    assert told_in(told) == []

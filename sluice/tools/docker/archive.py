@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import posixpath
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,12 @@ from typing import IO, Any
 
 from docker import DockerClient
 
+from sluice import masks
 from sluice.errors import InfrastructureError
 from sluice.releases.inspect import LOOK_BYTES, problem_of
 from sluice.tools.docker.registry import CONFIG, LAYER, MANIFEST, digest_of
 
+CHUNK = 1 << 20
 GZIP = b"\x1f\x8b"
 LEVEL = 4  # of gzip: twice as quick as 6, 3 % larger
 # Files of other people's packages: a test key in one is theirs, and is in no context of ours.
@@ -71,7 +74,7 @@ def saved(client: DockerClient, image_id: str, scratch: Path) -> Iterator[Saved]
     target = scratch / f"{image_id.removeprefix('sha256:')}.tar"
     try:
         with target.open("wb") as file:
-            for chunk in client.images.get(image_id).save(chunk_size=1 << 20):
+            for chunk in client.images.get(image_id).save(chunk_size=CHUNK):
                 file.write(chunk)
         with tarfile.open(target) as tar:
             yield Saved(tar, image_id)
@@ -112,6 +115,19 @@ class Saved:
                     if problem:
                         found.append(f"layer {number + 1} {entry.name}: {problem}")
         return count, tuple(found)
+
+    def holds(self, value: str, below: int) -> str:
+        """Return where a secret lies: in the configuration, or whole files of layers above the base; empty: nowhere."""
+        needles = [form.encode("utf-8", "surrogatepass") for form in masks.forms(value)]
+        if _first(io.BytesIO(self.config), needles):
+            return "history or configuration"
+        for number in range(below, len(self._layers)):
+            with self._open(number) as file, tarfile.open(fileobj=file, mode="r|*") as layer:
+                for entry in layer:
+                    inner = layer.extractfile(entry) if entry.isreg() else None
+                    if inner is not None and _first(inner, needles):
+                        return f"layer {number + 1} {entry.name}"
+        return ""
 
     def _pack(self, number: int, scratch: Path) -> Blob:
         target = scratch / f"layer-{number}-{self.diff_ids[number].removeprefix('sha256:')}.tar.gz"
@@ -156,6 +172,17 @@ class Saved:
         return member
 
 
+def _first(file: IO[bytes], needles: Sequence[bytes]) -> bytes:
+    """Return the first of `needles` that a file has, wherever its chunks are cut; empty: none."""
+    before = b""
+    while chunk := file.read(CHUNK):
+        text = before + chunk
+        if found := next((each for each in needles if each in text), b""):
+            return found
+        before = text[1 - max(map(len, needles)) :]
+    return b""
+
+
 def _copy(source: IO[bytes], target: Any) -> None:
-    while chunk := source.read(1 << 20):
+    while chunk := source.read(CHUNK):
         target.write(chunk)

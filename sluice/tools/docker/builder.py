@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from docker import DockerClient
@@ -17,6 +17,7 @@ from sluice.errors import BuildFailedError, TransientError
 from sluice.records.image import BuildStep
 from sluice.tools.docker.context import Context
 from sluice.tools.docker.engine import FULL, EngineFullError, full
+from sluice.tools.docker.session import handing_out
 from sluice.tools.docker.trace import Trace
 
 TRACE, IMAGE_ID = "moby.buildkit.trace", "moby.image.id"
@@ -42,6 +43,7 @@ class Order:
     labels: Mapping[str, str]
     fresh: bool = False
     silence: float = 3600.0  # seconds between two lines of the engine
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # for BuildKit alone
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,20 @@ def build(client: DockerClient, order: Order, log: LineSink, *, buildkit: bool) 
         tail.append(text)
         del tail[:-TAIL]
 
-    return _with_buildkit(client, order, line, tail) if buildkit else _classic(client, order, line, tail)
+    if not buildkit:
+        return _classic(client, order, line, tail)
+    if not order.secrets:
+        return _with_buildkit(client, order, line, tail, {})
+    with handing_out(client, order.secrets, log) as session:
+        return _with_buildkit(client, order, line, tail, {"session": session})
 
 
-def _with_buildkit(client: DockerClient, order: Order, log: LineSink, tail: list[str]) -> Built:
+def _with_buildkit(
+    client: DockerClient, order: Order, log: LineSink, tail: list[str], more: Mapping[str, str]
+) -> Built:
     trace = Trace(log)
     image_id = ""
-    for told in _answers(client, order, {"version": "2"}):
+    for told in _answers(client, order, {"version": "2", **more}):
         if told.get("id") == TRACE:
             trace.take(base64.b64decode(told["aux"]))
         elif told.get("id") == IMAGE_ID:

@@ -21,7 +21,6 @@ from sluice.tools.docker.dockerfile import (
 )
 
 FRONTEND = re.compile(r"(?:docker\.io/)?docker/dockerfile(?::[\w.-]+)?@sha256:[0-9a-f]{64}")
-_MOUNT = re.compile(r"--mount=(?:.*,)?type=(?:secret|ssh)(?:,.*)?")
 _RIGHTS = re.compile(r"--(?:security=insecure|network=host|device=.*)")
 _SECRET = re.compile(
     r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_KEY|CREDENTIALS?|AUTH)$", re.I
@@ -40,7 +39,13 @@ class SecretInBuildError(BuildFailedError):
     """A secret would stay readable in the image."""
 
     code = "SECRET_IN_BUILD"
-    next_step = "Take it out: give it to the service when it runs (environments.NAME.secrets), not to the build."
+    next_step = "Take it out: a step gets it by RUN --mount=type=secret (build.image.secrets), a service when it runs."
+
+
+class BuildSecretError(BuildFailedError):
+    """A step asks for a secret that it would not get: it would run on nothing, and its result would stay."""
+
+    code = "BUILD_SECRET"
 
 
 def look_through(file: Dockerfile, config: ImageConfig, platform: str) -> tuple[list[Stage], Stage]:
@@ -50,10 +55,12 @@ def look_through(file: Dockerfile, config: ImageConfig, platform: str) -> tuple[
         DockerfileError: a stage that is not there, a base that is not allowed.
         FrontendError: another frontend, more rights.
         SecretInBuildError: a secret in ARG, ENV, COPY or in the build arguments.
+        BuildSecretError: a step asks for a secret that is not declared, or that the builder cannot hand out.
     """
     _frontend(file, config.args)
     for each in file.instructions:
         _rights(file.name, each)
+        _mounts(file.name, each, config)
         _secrets(file.name, each)
     for name in config.args:
         if _SECRET.search(name):
@@ -84,14 +91,47 @@ def _rights(name: str, each: Instruction) -> None:
     for flag in each.flags:
         if each.word == "RUN" and _RIGHTS.fullmatch(flag):
             raise FrontendError(f"line {each.line}: RUN asks for rights of the machine", where=name, found=flag)
-        if each.word == "RUN" and _MOUNT.fullmatch(flag):
-            raise DockerfileError(
-                f"line {each.line}: Sluice hands no secrets to builds, and without one this step would run on nothing",
-                code="BUILD_SECRET",
+
+
+def _mounts(name: str, each: Instruction, config: ImageConfig) -> None:
+    for flag in each.flags if each.word == "RUN" else ():
+        pairs = [part.partition("=")[::2] for part in flag.removeprefix("--mount=").split(",")]
+        options = {key.lower(): value for key, value in pairs}
+        kind = options.get("type", "").lower() if flag.startswith("--mount=") else ""
+        if kind == "ssh":
+            raise BuildSecretError(
+                f"line {each.line}: Sluice hands no ssh agent to builds",
                 where=name,
                 found=flag,
-                next_step="Fetch what needs the secret in a test or a setup step, and COPY it.",
+                next_step="Declare the key in build.image.secrets and mount it: RUN --mount=type=secret.",
             )
+        if kind == "secret":
+            _secret_mount(name, each.line, options, config)
+
+
+def _secret_mount(name: str, line: int, options: Mapping[str, str], config: ImageConfig) -> None:
+    named = [options[each] for each in ("source", "src", "id") if options.get(each)]  # in BuildKit's own order
+    targets = [options[each].rpartition("/")[2] for each in ("target", "dst", "destination") if each in options]
+    wanted = next(iter((*named, *targets)), "")
+    if wanted not in config.secrets:
+        raise BuildSecretError(
+            f"line {line}: the step asks for a secret that is not declared, and would run on nothing",
+            where=name,
+            found=wanted or "no id",
+            allowed=", ".join(config.secrets) or "none is declared",
+            next_step=f"Declare it: build.image.secrets: {{{wanted or 'NAME'}: env:…}}.",
+        )
+    if config.builder == "classic":
+        raise no_buildkit("build.image.builder")
+
+
+def no_buildkit(where: str) -> BuildSecretError:
+    """Return the error of a builder that hands out no secrets."""
+    return BuildSecretError(
+        "the classic builder hands no secrets to steps but in ways that stay in the image",
+        where=where,
+        next_step="Build with BuildKit (build.image.builder: auto, and an engine that has it).",
+    )
 
 
 def _secrets(name: str, each: Instruction) -> None:

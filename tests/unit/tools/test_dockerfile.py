@@ -85,8 +85,13 @@ def test_what_is_fine_is_let_through() -> None:
         ("# syntax=docker/dockerfile:1\nFROM a\n", "allowed: only docker/dockerfile@sha256:"),
         ("FROM a\nARG BUILDKIT_SYNTAX=x\n", "DOCKERFILE_FRONTEND: BUILDKIT_SYNTAX steers the builder itself"),
         ("FROM a\nRUN --security=insecure id\n", "DOCKERFILE_FRONTEND: line 2: RUN asks for rights of the machine"),
-        ("FROM a\nRUN --mount=type=secret,id=t cat /run/secrets/t\n", "BUILD_SECRET: line 2: Sluice hands no secrets"),
-        ("FROM a\nRUN --mount=id=t,type=ssh id\n", "BUILD_SECRET: line 2"),
+        (
+            "FROM a\nRUN --mount=type=secret,id=t cat /run/secrets/t\n",
+            "BUILD_SECRET: line 2: the step asks for a secret",
+        ),
+        ("FROM a\nRUN --mount=type=secret,target=/root/.npmrc id\n", "found '.npmrc', allowed: none is declared"),
+        ("FROM a\nRUN --mount=TYPE=Secret id\n", "BUILD_SECRET: line 2"),
+        ("FROM a\nRUN --mount=id=t,type=ssh id\n", "BUILD_SECRET: line 2: Sluice hands no ssh agent to builds"),
         ("FROM a\nRUN --network=host id\n", "DOCKERFILE_FRONTEND: line 2"),
         ("FROM a\nENV A=1 NPM_TOKEN=abc\n", "SECRET_IN_BUILD: line 2: ENV NPM_TOKEN stays readable in the image"),
         ("FROM a\nENV NPM_TOKEN abc\n", "SECRET_IN_BUILD: line 2"),
@@ -97,6 +102,17 @@ def test_what_is_fine_is_let_through() -> None:
 )
 def test_bad_input_is_refused_by_line(text: str, told: str) -> None:
     assert told in problem(text)
+
+
+def test_a_declared_secret_may_be_mounted() -> None:
+    declared = {"npmrc": "env:NPMRC"}
+    config = ImageConfig.model_validate({"repository": "127.0.0.1:5000/greeter", "secrets": declared})
+    for options in ("id=npmrc,target=/root/.npmrc", "target=/root/npmrc", "source=npmrc,id=other"):
+        look_through(parse(f"FROM a\nRUN --mount=type=secret,{options} npm ci\n"), config, "linux/amd64")
+    told = problem("FROM a\nRUN --mount=type=secret,id=npmrc,source=other npm ci\n", secrets=declared)
+    assert "found 'other', allowed: npmrc" in told
+    classic = problem("FROM a\nRUN --mount=type=secret,id=npmrc npm ci\n", secrets=declared, builder="classic")
+    assert classic.startswith("BUILD_SECRET: the classic builder hands no secrets")
 
 
 def test_refusals_that_the_declaration_makes() -> None:
