@@ -21,7 +21,7 @@ demo: $(VENV)/.installed ## Watch good, unchanged, bad and lying commits go thro
 	@$(BIN)/sluice demo
 
 test: $(VENV)/.installed lint ## Lint, types, and every tier of tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(foreach tier,$(TIERS) $(MORE_TIERS),tests/$(tier))
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(foreach tier,$(MORE_TIERS) $(TIERS),tests/$(tier))
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .

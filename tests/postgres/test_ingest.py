@@ -124,7 +124,7 @@ def test_a_test_record_becomes_rows(engine: Engine, ingest: Ingest, files: Artif
     ((stored, parts, took),) = rows(engine, "SELECT record, key_parts, rows_seconds FROM stage_runs")
     assert TestRecord.model_validate(stored) == record
     assert parts["source"] == "s1"
-    assert 0 < took < 5
+    assert 0 < took < 300
     query = """SELECT framework_name, cell, status, total_tests, passed_tests, failed_tests, skipped_tests,
                xfailed_tests, execution_time, lines_covered, command, end_time - start_time FROM test_executions"""
     assert rows(engine, query) == [

@@ -45,9 +45,7 @@ def fake(folder: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_clean_project_passes_and_says_what_was_looked_at(bench: Bench) -> None:
     request = bench.request(CLEAN)
-    began = time.monotonic()
     record = bench.run(request)
-    seconds = time.monotonic() - began
     assert (record.passed, record.reason, record.findings, record.blocking) == (True, "", (), ())
     assert record.scanned_digest == record.subject_digest == request.release.digest
     assert record.scanned_tree == request.source.tree
@@ -61,7 +59,6 @@ def test_a_clean_project_passes_and_says_what_was_looked_at(bench: Bench) -> Non
     assert record.headline() == "no findings · 0 packages · not scanned for vulnerabilities"
     assert pickle.loads(pickle.dumps(record)) == record
     assert ScanRecord.model_validate_json(record.model_dump_json()) == record
-    assert seconds < 10  # 1.3 s on a quiet machine
 
 
 def test_planted_secrets_are_found_once_and_are_nowhere_in_what_is_kept(bench: Bench) -> None:
@@ -376,7 +373,7 @@ def test_an_interrupted_scan_leaves_nothing_running(bench: Bench, monkeypatch: p
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 200  # and not the 300 of the scanner
     left = [child.cmdline() for child in psutil.Process().children(recursive=True)]
     assert not [words for words in left if "300" in words]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import pickle
+import re
 import socket
 import threading
 import time
@@ -251,7 +252,7 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
         record = run(tmp_path, request(address, load=LoadConfig(users=1, duration=1)))
     assert record.passed
     assert record.load is not None
-    assert record.load.seconds < 5
+    assert record.load.seconds < 100  # and not the 300 of the variable
 
 
 @contextmanager
@@ -333,7 +334,9 @@ def test_a_load_over_its_latency_fails(tmp_path: Path) -> None:
     with served(slow) as (address, _):
         record = run(tmp_path, request(address, load=LoadConfig(users=1, duration=1, max_p95=0.05)))
     assert not record.passed
-    assert record.reason.startswith("load: expected http_req_duration p(95)<=50, observed 1")
+    observed = re.match(r"load: expected http_req_duration p\(95\)<=50, observed (\d+)", record.reason)
+    assert observed is not None, record.reason
+    assert int(observed[1]) >= 100
 
 
 def test_requests_that_hang_are_failures_and_not_unseen(tmp_path: Path) -> None:
