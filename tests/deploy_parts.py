@@ -103,6 +103,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    do_POST = do_GET
+
     def log_message(self, *args):
         pass
 

@@ -18,6 +18,7 @@ from tests.k6_load import Answer, K6Load
 
 SERVED, WITHDRAWN, ROLLED_BACK = "serves", "never switched", "rolled back"
 LATE = "time.monotonic() - BEGAN > 9"
+SOON = "answered > 15"  # requests of users: it breaks as soon as it meets them, however slow the machine is
 SLOW_SECONDS = 0.5  # what a user calls slow
 
 
@@ -31,11 +32,11 @@ class Kind:
     change: tuple[str, str] = ("", "")
     late: bool = False  # it breaks under the users' requests only
 
-    def server(self, server: str) -> str:
-        """Return the server that is bad in this way."""
+    def server(self, server: str, late: str = LATE) -> str:
+        """Return the server that is bad in this way; `late`: from when on, if under the users' requests only."""
         began = f"import time\nBEGAN = time.monotonic()\n{self.start}\n"
         asked = 'answered += self.path == "/"\n'
-        indented = "".join(f"        {line}\n" for line in self.request.splitlines())
+        indented = "".join(f"        {line}\n" for line in self.request.replace(LATE, late).splitlines())
         return began + server.replace(*self.change).replace(asked, f"{asked}{indented}", 1)
 
 
@@ -83,13 +84,22 @@ class Seen:
     seconds: float | None
 
 
-def attempt(city: DockerCity, release: Release, kind: str, start_timeout: float = 60.0) -> Trial:
+CANARY = CanaryConfig(weights=(5, 25, 50), hold=4.0, patience=60.0, min_requests=20)
+WATCH = WatchConfig(duration=12.0, max_p95=0.4)
+
+
+def attempt(
+    city: DockerCity,
+    release: Release,
+    kind: str,
+    start_timeout: float = 60.0,
+    canary: CanaryConfig = CANARY,
+    watched: WatchConfig = WATCH,
+) -> Trial:
     """Bring a release up, smoke it, let it take over in steps and watch it, as a run does; go back when it is bad."""
     city.open_run()
     name = release.version.partition("+")[0]
     smoke = SmokeConfig(checks=(HttpCheck(name="name", path="/", contains=name),), timeout=5.0)
-    canary = CanaryConfig(weights=(5, 25, 50), hold=4.0, patience=60.0, min_requests=20)
-    watched = WatchConfig(duration=12.0, max_p95=0.4)
     order = city.request(release, start_timeout=start_timeout, strategy="canary", canary=canary, watch=watched)
     began, outcome, code = time.time(), SERVED, ""
     with city.place() as place, city.hold(place):

@@ -48,6 +48,8 @@ def _canary(mine: Turn, steps: Steps, new: ReplicaSet, config: CanaryConfig, old
         with steps.step(f"canary-{weight}") as note:
             mine.site.split(old, new, weight)
             seen = _hold(mine, new, ordinal, weight, config)
+            if seen.verdict != BETTER:
+                mine.site.send_to(old)  # before anything is written: each moment costs requests
             mine.world.journal.canary_step(mine.lease, new.deployment_id, seen)
             note.detail = f"{seen.seconds:.0f} s: {seen.verdict}: {seen.reason}"
             _stop_unless_well(mine, config, seen)
@@ -55,19 +57,20 @@ def _canary(mine: Turn, steps: Steps, new: ReplicaSet, config: CanaryConfig, old
 
 def _hold(mine: Turn, new: ReplicaSet, ordinal: int, weight: int, config: CanaryConfig) -> CanaryStep:
     """Let both releases answer until there is a verdict, or no more patience."""
-    before, started, vigil = mine.site.sides(), time.monotonic(), Vigil(mine.site, new)
-    while True:
-        time.sleep(min(POLL_SECONDS, config.hold))
-        if mine.lease.lost:
-            raise LeaseLostError("the environment was taken over by another run")
-        broken, sides, seconds = vigil.look(), mine.site.sides(), time.monotonic() - started
-        counted = [now.since(then) for now, then in zip(sides, before, strict=True)]
-        step = judge(ordinal, weight, seconds, counted[0], counted[1], config)
-        why = broken or clearly_failing(step, config)
-        if why:
-            return step.model_copy(update={"verdict": WORSE, "reason": why})
-        if seconds >= config.hold and (step.verdict != FEW or seconds >= config.patience):
-            return step
+    before, started = mine.site.sides(), time.monotonic()
+    with Vigil(mine.site, new) as vigil:
+        while True:
+            time.sleep(min(POLL_SECONDS, config.hold))
+            if mine.lease.lost:
+                raise LeaseLostError("the environment was taken over by another run")
+            sides, seconds = mine.site.sides(), time.monotonic() - started
+            counted = [now.since(then) for now, then in zip(sides, before, strict=True)]
+            step = judge(ordinal, weight, seconds, counted[0], counted[1], config)
+            reasons = (clearly_failing(step, config), vigil.look())
+            if any(reasons):
+                return step.model_copy(update={"verdict": WORSE, "reason": "; ".join(filter(None, reasons))})
+            if seconds >= config.hold and not vigil.in_doubt and (step.verdict != FEW or seconds >= config.patience):
+                return step
 
 
 def _stop_unless_well(mine: Turn, config: CanaryConfig, seen: CanaryStep) -> None:

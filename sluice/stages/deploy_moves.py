@@ -13,7 +13,7 @@ from sluice.stages.deploy_database import launch_of
 from sluice.stages.deploy_site import Kept, Site
 from sluice.stages.deploy_steps import Steps
 from sluice.stages.deploy_turn import Turn
-from sluice.stages.deploy_watch import watch
+from sluice.stages.deploy_watch import WatchFailedError, watch
 from sluice.store.leases import LeaseLostError
 from sluice.targets.base import Launch, PortTakenError, ReplicaFailedError, ReplicaSet
 from sluice.targets.replica import answers
@@ -86,7 +86,7 @@ def take_over(
     """Send the users' requests to `new`, look that they get there, let the old replicas finish, remove them.
 
     `canary` is called with the old replicas first, and may send a share of the requests to `new`. With `watched` the
-    old replicas stand by for that time. When anything fails, they serve everybody again at once.
+    old replicas stand by for that time, and answer what `new` fails. When anything fails, they serve everybody again.
 
     Raises:
         CanaryFailedError, CanaryUndecidedError: what `canary` says.
@@ -100,14 +100,14 @@ def take_over(
             canary(old)
         with steps.step("switch") as note:
             switched = True
-            site.send_to(new)
+            site.send_to(new, standby=old if watched is not None else None)
             note.detail = f"{site.address} goes to {', '.join(new.addresses)}"
         with steps.step("confirm") as note:
             seen = confirm(site, new)
             note.detail = f"{len(seen)} replicas of {new.release.digest[:19]} answer at {site.address}"
         if watched is not None:
             with steps.step("watch") as note:
-                note.detail = watch(site, new, watched)
+                note.detail = _watched(site, new, old, watched)
     except BaseException as error:
         if old is not None and switched and not isinstance(error, LeaseLostError):
             site.send_to(old)
@@ -115,6 +115,18 @@ def take_over(
     if old is not None and old.group != new.group:
         leave(site, steps, old)
     return seen
+
+
+def _watched(site: Site, new: ReplicaSet, old: ReplicaSet | None, config: WatchConfig) -> str:
+    """Watch `new`; what stood by for it serves again before anything is written, or is done with."""
+    try:
+        told = watch(site, new, config)
+    except WatchFailedError:
+        if old is not None:
+            site.send_to(old)
+        raise
+    site.send_to(new)
+    return told
 
 
 def confirm(site: Site, new: ReplicaSet) -> tuple[Replica, ...]:

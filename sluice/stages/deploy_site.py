@@ -18,7 +18,7 @@ from sluice.targets.files import write_private
 from sluice.targets.ports import free_ports
 from sluice.tools.caddy import Caddy
 from sluice.tools.caddy_metrics import Traffic
-from sluice.tools.caddy_route import CANDIDATE_TRY_SECONDS, Route
+from sluice.tools.caddy_route import SHORT_TRY_SECONDS, Route
 
 Log = Callable[[str], None]
 
@@ -66,7 +66,7 @@ class Site:
         """The candidate's route; its port stays the same as long as the proxy knows it."""
         name = f"{self.name}.candidate"
         port = self.caddy.port(name) or free_ports(1, {self.port})[0]
-        return Route(name, port, self.folder / "candidate", CANDIDATE_TRY_SECONDS)
+        return Route(name, port, self.folder / "candidate", SHORT_TRY_SECONDS)
 
     def sets(self) -> tuple[ReplicaSet, ...]:
         """Return all sets of replicas, oldest first."""
@@ -81,13 +81,13 @@ class Site:
         """Return the newest set that this deployment started."""
         return next((each for each in reversed(self.sets()) if each.deployment_id == deployment_id), None)
 
-    def send_to(self, replicas: ReplicaSet) -> None:
-        """Send the users' requests to `replicas`."""
+    def send_to(self, replicas: ReplicaSet, standby: ReplicaSet | None = None) -> None:
+        """Send the users' requests to `replicas`; `standby` answers those that they fail and that may be sent twice."""
+        self.route.point(replicas.addresses, standby=standby.addresses if standby is not None else ())
         self.caddy.ensure([self.route])
-        self.route.point(replicas.addresses)
 
     def split(self, old: ReplicaSet, new: ReplicaSet, percent: int) -> None:
-        """Send `percent` of the users' requests to `new`, the others to `old`."""
+        """Send `percent` of the users' requests to `new`, the others to `old`, and those that `new` fails."""
         self.caddy.ensure([self.route])
         self.route.point(old.addresses, new.addresses, percent)
 

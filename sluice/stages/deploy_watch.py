@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
 
 from sluice.config.watch import WatchConfig
 from sluice.errors import SmokeFailedError
@@ -13,24 +14,47 @@ from sluice.stages.deploy_site import Site
 from sluice.targets.base import ReplicaSet
 from sluice.tools.caddy_metrics import Traffic
 
-POLL_SECONDS = 1.0
-LOOKS = 10  # that one judgement of the traffic reaches back
+POLL_SECONDS = 0.25  # between two judgements of the traffic
+LOOKS = 40  # that one judgement of the traffic reaches back
+VIGIL_SECONDS = 1.0  # between two looks at the replicas
 UNWELL_LOOKS = 2  # one after the other: a single slow answer is no death
 
 
-@dataclass
 class Vigil:
-    """Looks at the replicas of a release, again and again: two bad looks one after the other are no accident."""
+    """Looks at the replicas of a release, again and again: two bad looks one after the other are no accident.
 
-    site: Site
-    replicas: ReplicaSet
-    bad: int = 0
+    The looks are aside, in a thread: one at a replica that hangs takes seconds, in which the traffic tells.
+
+    Attributes:
+        in_doubt: whether there was no look yet, or the last one was bad.
+    """
+
+    def __init__(self, site: Site, replicas: ReplicaSet) -> None:
+        self.site = site
+        self.replicas = replicas
+        self.in_doubt = True
+        self._bad = 0
+        self._pool = ThreadPoolExecutor(1)
+        self._looking: Future[tuple[str, ...]] | None = None
+        self._next = 0.0
+
+    def __enter__(self) -> Vigil:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def look(self) -> str:
-        """Return how they are broken, in words; empty when they are not."""
-        problems = unwell(self.site, self.replicas)
-        self.bad = self.bad + 1 if problems else 0
-        broken = self.bad >= UNWELL_LOOKS or any("started again" in problem for problem in problems)
+        """Return how they are broken as far as is known, in words; empty when they are not."""
+        if self._looking is None and time.monotonic() >= self._next:
+            self._next = time.monotonic() + VIGIL_SECONDS
+            self._looking = self._pool.submit(unwell, self.site, self.replicas)
+        if self._looking is None or not self._looking.done():
+            return ""
+        problems, self._looking = self._looking.result(), None
+        self.in_doubt = bool(problems)
+        self._bad = self._bad + 1 if problems else 0
+        broken = self._bad >= UNWELL_LOOKS or any("started again" in problem for problem in problems)
         return "; ".join(problems) if broken else ""
 
 
@@ -41,21 +65,21 @@ class WatchFailedError(SmokeFailedError):
 
 
 def watch(site: Site, new: ReplicaSet, config: WatchConfig) -> str:
-    """Look at the release once a second until the time is up; return what was seen, in words.
+    """Look at the release four times a second until the time is up; return what was seen, in words.
 
     Raises:
         WatchFailedError: a replica died or was started again, too many answers failed, or they came too late.
     """
     first = site.traffic()
     seen: deque[Traffic] = deque([first], maxlen=LOOKS + 1)
-    ends, vigil = time.monotonic() + config.duration, Vigil(site, new)
-    while time.monotonic() < ends:
-        time.sleep(min(POLL_SECONDS, config.duration))
-        problem = vigil.look()
-        seen.append(site.traffic())
-        problem = problem or judge(seen[-1].since(seen[0]), config)
-        if problem:
-            raise _broken(site, config, problem)
+    ends = time.monotonic() + config.duration
+    with Vigil(site, new) as vigil:
+        while time.monotonic() < ends or vigil.in_doubt:
+            time.sleep(min(POLL_SECONDS, config.duration))
+            seen.append(site.traffic())
+            problems = (judge(seen[-1].since(seen[0]), config), vigil.look())
+            if any(problems):
+                raise _broken(site, config, "; ".join(filter(None, problems)))
     total = seen[-1].since(first)
     return f"{config.duration:g} s: {total.requests} requests, {total.errors} failed, replicas well"
 

@@ -18,11 +18,13 @@ import httpx
 from sluice.errors import InfrastructureError
 from sluice.targets.ports import is_free
 from sluice.tools.caddy_metrics import Traffic, traffic
-from sluice.tools.caddy_route import ANSWERED_BY, ASIDE_HANDLER, HANDLER, PROBE, SLOTS, Route, server_of
+from sluice.tools.caddy_route import SLOTS, Route
+from sluice.tools.caddy_server import ANSWERED_BY, ASIDE_HANDLER, HANDLER, PROBE, WATCHED_HANDLER, server_of
 
 SECONDS = 10.0
 TIMEOUT = httpx.Timeout(SECONDS)
 ATTEMPTS = 5
+ROUNDS = 3  # of requests to a route, when some got no answer: a busy machine lets them wait, too
 
 
 class ProxyError(InfrastructureError):
@@ -69,16 +71,28 @@ class Caddy:
                 return
 
     def answered_by(self, route: Route, path: str) -> tuple[str, ...]:
-        """Return the distinct `host:port` that answer one round of requests to `path`; `status NNN` for a refusal."""
+        """Return the distinct `host:port` that answer one round of requests to `path`; `status NNN` for a refusal.
+
+        A round in which a request got no answer is begun again; what the last one saw is told.
+        """
         asked = httpx.URL(route.address + path).raw_path.decode()
         # Not httpx: a deploy asks some 36 times, and it takes five times the CPU of this for each.
         with closing(HTTPConnection("127.0.0.1", route.port, timeout=SECONDS)) as connection:
-            return tuple(sorted({_who(connection, asked) for _ in range(max(SLOTS, len(route.upstreams())))}))
+            for attempt in range(1, ROUNDS + 1):
+                told = set()
+                for _ in range(max(SLOTS, len(route.upstreams()))):
+                    who, answered = _who(connection, asked)
+                    told.add(who)
+                    if not answered and attempt < ROUNDS:
+                        break
+                else:
+                    break
+        return tuple(sorted(told))
 
     def traffic(self, server: str) -> tuple[Traffic, Traffic]:
         """Return what was counted of one server since the proxy began: requests that went aside come second."""
         text = self._ask("GET", "/metrics").text
-        return traffic(text, server, HANDLER), traffic(text, server, ASIDE_HANDLER)
+        return traffic(text, server, HANDLER, WATCHED_HANDLER), traffic(text, server, ASIDE_HANDLER)
 
     def _counts(self) -> bool:
         return self._ask("GET", "/config/apps/http/metrics").json() is not None
@@ -128,14 +142,14 @@ def _refuse_taken(route: Route) -> None:
         )
 
 
-def _who(connection: HTTPConnection, path: str) -> str:
-    """Return who answers a request; the connection serves the next one too."""
+def _who(connection: HTTPConnection, path: str) -> tuple[str, bool]:
+    """Return who answers a request, and whether anybody does; the connection serves the next one too."""
     try:
         connection.request("GET", path, headers={PROBE: "1"})
         answer = connection.getresponse()
         answer.read()
     except (OSError, HTTPException) as error:
         connection.close()
-        return type(error).__name__
+        return type(error).__name__, False
     good = answer.status == httpx.codes.OK
-    return answer.headers.get(ANSWERED_BY, "unknown") if good else f"status {answer.status}"
+    return answer.headers.get(ANSWERED_BY, "unknown") if good else f"status {answer.status}", True

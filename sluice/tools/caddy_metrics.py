@@ -44,13 +44,13 @@ class Traffic:
         return min(bound for bound, count in self.within.items() if count >= share * self.requests)
 
 
-def traffic(text: str, server: str, handler: str) -> Traffic:
-    """Return what Caddy's metrics say of one server's routes whose outermost handler is `handler`."""
+def traffic(text: str, server: str, *handlers: str) -> Traffic:
+    """Return what Caddy's metrics say of one server's routes whose outermost handler is one of `handlers`."""
     within: Counter[float] = Counter()
     requests = errors = 0
     for match in _LINE.finditer(text):
         labels = dict(_LABEL.findall(match[1]))
-        if labels.get("server") != server or labels.get("handler") != handler:
+        if labels.get("server") != server or labels.get("handler") not in handlers:
             continue
         bound, count = float(labels["le"]), int(float(match[2]))
         within[bound] += count

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from sluice.config.canary import CanaryConfig
+from sluice.config.watch import WatchConfig
 from sluice.records.build import Release
 from sluice.stages.deploy import deploy
 from tests.deploy_parts import STEPS, City, Load, get, release, running_city, running_parts, wait_for
@@ -57,6 +58,21 @@ def test_a_canary_killed_anywhere_is_settled(city: City, point: Point) -> None:
     assert split == [point != ("canary-50", "before")]
     assert load.failed == {}
     assert city.serving() == before
+    assert not city.world.site("greeter", "staging", print).route.is_split()
+
+
+def test_a_watch_that_is_killed_leaves_the_new_release_alone(city: City) -> None:
+    fresh = city.store(release("two" if city.serving() == "one" else "one"))
+    judged: list[bool] = []
+
+    def look_and_settle(city: City) -> Release | None:
+        judged.append(city.world.site("greeter", "staging", print).route.is_split())
+        return city.settle()
+
+    killed(city, ("watch", "before"), lambda: city.release(fresh, watch=WatchConfig(duration=30.0)), look_and_settle)
+
+    assert judged == [True]
+    assert city.serving() == fresh.version.partition("+")[0]
     assert not city.world.site("greeter", "staging", print).route.is_split()
 
 

@@ -69,6 +69,7 @@ def test_a_release_that_is_worse_is_stopped_at_the_first_step(city: City, behavi
     assert told in step.reason
     assert step.reason in str(caught.value)
     assert caught.value.exit_code == Exit.SMOKE_FAILED
+    assert load.failed == {}, "what the bad release failed, the old one answered"
     assert load.answers - after == {(200, "one"): sum((load.answers - after).values())}, "nobody gets it any more"
     assert city.serving() == "one"
     assert city.states() == ["serving", "failed"]
@@ -79,9 +80,10 @@ def test_a_release_that_is_worse_is_stopped_at_the_first_step(city: City, behavi
 def test_a_release_that_dies_is_stopped_at_once(city: City) -> None:
     city.release(release("one"))
 
-    with Load(city.url, rate=60), pytest.raises(CanaryFailedError, match="app-greeter"):
+    with Load(city.url, rate=60) as load, pytest.raises(CanaryFailedError, match=r"answers failed|app-greeter"):
         city.release(release("two", "dies later"), **{**CANARY, "canary": QUICK.model_copy(update={"hold": 60.0})})
 
+    assert load.failed == {}
     assert city.serving() == "one"
 
 

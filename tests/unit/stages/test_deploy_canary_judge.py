@@ -11,6 +11,7 @@ import pytest
 
 from sluice.config.canary import CanaryConfig
 from sluice.stages.deploy_canary_judge import clearly_failing, exceeds, judge, percentile
+from sluice.stages.deploy_watch import POLL_SECONDS
 from sluice.tools.caddy_metrics import Traffic
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, math.inf)
@@ -93,7 +94,7 @@ def test_a_percentile_lies_between_the_bounds_of_the_counts() -> None:
     assert judge(1, 5, 1.0, counted([math.inf]), counted([]), CONFIG).old_p95 is None
 
 
-def false_stops(deploys: int, seed: int, rate: int = 60, seconds: int = 20) -> int:
+def false_stops(deploys: int, seed: int, rate: int = 60, seconds: int = 6) -> int:
     """Deploy a release that is exactly as its predecessor so often; return how many were stopped."""
     chance = random.Random(seed)
     stopped = 0
@@ -108,14 +109,15 @@ def false_stops(deploys: int, seed: int, rate: int = 60, seconds: int = 20) -> i
 
 def one_step(chance: random.Random, ordinal: int, weight: int, rate: int, seconds: int) -> tuple[str, str]:
     old, new, verdict = counted([]), counted([]), ""
-    for second in range(1, seconds + 1):
-        share = sum(chance.random() * 100 < weight for _ in range(rate))
+    for look in range(1, round(seconds / POLL_SECONDS) + 1):
+        arrived = round(rate * POLL_SECONDS)
+        share = sum(chance.random() * 100 < weight for _ in range(arrived))
         sides = []
-        for requests in (rate - share, share):
+        for requests in (arrived - share, share):
             times = chance.choices(BOUNDS, USUAL, k=requests)
             sides.append(counted(times, sum(chance.random() < 0.02 for _ in range(requests))))
         old, new = plus(old, sides[0]), plus(new, sides[1])
-        step = judge(ordinal, weight, second, old, new, CONFIG)
+        step = judge(ordinal, weight, look * POLL_SECONDS, old, new, CONFIG)
         verdict = step.verdict
         why = clearly_failing(step, CONFIG)
         if why:

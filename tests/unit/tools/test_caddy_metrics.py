@@ -7,7 +7,7 @@ import pytest
 from sluice.config.watch import WatchConfig
 from sluice.stages.deploy_watch import judge
 from sluice.tools.caddy_metrics import Traffic, traffic
-from sluice.tools.caddy_route import ASIDE_HANDLER, HANDLER
+from sluice.tools.caddy_server import ASIDE_HANDLER, HANDLER
 
 INF = float("inf")
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sluice.tools.caddy_route import ASIDE, SLOTS, Route, server_of
+from sluice.tools.caddy_route import ASIDE, SLOTS, STANDBY, WATCHED, Route
+from sluice.tools.caddy_server import server_of
 
 
 def names(folder: Path) -> list[str]:
@@ -73,8 +74,9 @@ def test_a_share_of_the_requests_goes_aside(tmp_path: Path, percent: int, share:
 def test_every_slot_is_an_upstream_by_file(tmp_path: Path) -> None:
     server = server_of(Route("greeter.staging", 20000, tmp_path / "route"))
 
-    aside = server["routes"][1]["handle"][0]["routes"][0]["handle"][0]
-    plain = server["routes"][2]["handle"][0]
+    aside = server["routes"][1]["handle"][0]["routes"][0]["handle"][1]
+    watched = server["routes"][2]["handle"][1]
+    plain = server["routes"][3]["handle"][0]
     assert server["listen"] == ["127.0.0.1:20000"]
     assert [each["dial"] for each in plain["upstreams"]] == [
         f"{{file.{tmp_path}/route/current/{slot}}}" for slot in range(SLOTS)
@@ -82,3 +84,24 @@ def test_every_slot_is_an_upstream_by_file(tmp_path: Path) -> None:
     assert [each["dial"] for each in aside["upstreams"]] == [
         f"{{file.{tmp_path}/route/current/aside/{slot}}}" for slot in range(SLOTS)
     ]
+    assert [each["dial"] for each in watched["upstreams"]] == [
+        f"{{file.{tmp_path}/route/current/watched/{slot}}}" for slot in range(SLOTS)
+    ]
+
+
+def test_a_release_may_have_another_that_stands_by(tmp_path: Path) -> None:
+    route = Route("greeter.staging", 20000, tmp_path / "route")
+    route.point(["127.0.0.1:1"])
+    before = server_of(route)
+
+    route.point(["127.0.0.1:2"], standby=["127.0.0.1:1"])
+
+    current = route.folder / "current"
+    assert (route.upstreams(), route.is_split()) == (("127.0.0.1:2",), True)
+    assert {path.read_text() for path in (current / STANDBY).iterdir()} == {"127.0.0.1:1"}
+    assert (current / WATCHED / "0").read_text() == "127.0.0.1:2"
+    assert server_of(route) == before, "a change of the configuration would cost requests"
+
+    route.point(["127.0.0.1:2"])
+    assert route.is_split() is False
+    assert (current / STANDBY / "0").read_text() == "127.0.0.1:2", "for a request that is on its way there"
