@@ -17,6 +17,7 @@ from prefect.states import Cancelled, Failed
 
 from data_checks.facts import BoundaryFacts, CheckWaiver
 from flows.earlier import Earlier
+from flows.patience import be_patient
 from flows.stage import Stage
 from flows.stopping import Beat, be_stoppable, stop_myself
 from flows.summary import summarise
@@ -202,8 +203,7 @@ def open_run(run: Run) -> Iterator[Run]:
     heartbeat: Heartbeat | None = None
     try:
         owner = f"{os.uname().nodename}:{os.getpid()}"
-        fence = run.store.start_run(run.id, prefect_flow_run_id=flow_run.id, owner=owner)
-        beat = Beat(run.store, run.id, fence)
+        beat = Beat(run.store, run.id, run.store.start_run(run.id, prefect_flow_run_id=flow_run.id, owner=owner))
         beat.first()
         heartbeat = Heartbeat(beat, stop_myself).start()
         run.logs.start()
@@ -240,6 +240,7 @@ def _rename(flow_run_id: UUID, name: str) -> None:
 
 def end_flow(work: Callable[[], None]) -> State[Any] | None:
     """Run a flow's body; turn its error into the flow's state, without a traceback."""
+    be_patient()
     try:
         work()
     except CancelledRunError as error:

@@ -158,6 +158,9 @@ class Settings(BaseSettings):
         default=400, ge=31, description="Days after which months of test results, logs and findings are dropped."
     )
     log_limit_mb: float = Field(default=50.0, gt=0, description="MiB of one stage's log that are kept, beside its end.")
+    prefect_patience: float = Field(
+        default=120.0, gt=0, description="Seconds for which a run waits for a Prefect server that does not answer."
+    )
     work_pool: str = Field(default="sluice", description="Prefect work pool that runs the pipeline.")
     git_credentials: str = Field(
         default="",

@@ -10,10 +10,11 @@ from sluice.cli.follow import follow
 from sluice.cli.screen import err
 from sluice.database import database
 from sluice.errors import Exit, SluiceError, TransientError
+from sluice.settings import current_settings
 from sluice.states import RunState
 from sluice.store.read import Reader, RunView
 from sluice.store.runs import RunStore
-from sluice.tools.prefect_api import FlowRun, PrefectApi
+from sluice.tools.prefect_api import FlowRun, PrefectApi, PrefectDownError
 
 ASK_PREFECT_SECONDS = 2.0
 AWAY_SECONDS = 90.0  # Postgres restarts in seconds, and replays its log after a crash
@@ -32,11 +33,13 @@ class Watch:
 
     def __init__(self, api: PrefectApi, run_id: str, flow_run_id: str) -> None:
         self._api = api
+        self._patience = current_settings().prefect_patience
         self._reader = Reader(database())
         self._run_id = run_id
         self._flow_run_id = flow_run_id
         self._asked = self._seen = time.monotonic()
         self._dead_since: float | None = None
+        self._silent_since: float | None = None
         self._mark: str | None = None
         self._known: RunView | None = None
 
@@ -51,7 +54,7 @@ class Watch:
             return view
         if time.monotonic() - self._asked > ASK_PREFECT_SECONDS:
             self._asked = time.monotonic()
-            self._settle()
+            self._settle(begun=view is None or view.state != RunState.QUEUED)
         return view
 
     def _view(self) -> RunView | None:
@@ -71,8 +74,8 @@ class Watch:
         RunStore(database()).request_cancel(self._run_id, by)
         self._api.cancel(self._flow_run_id)
 
-    def _settle(self) -> None:
-        flow = self._flow()
+    def _settle(self, *, begun: bool) -> None:
+        flow = self._flow(begun=begun)
         if flow is None or not flow.ended:
             self._dead_since = None
             return
@@ -82,13 +85,26 @@ class Watch:
         state, exit_code, reason = ENDINGS[flow.state_type or "FAILED"]
         RunStore(database()).finish_run(self._run_id, state, f"{reason}. {flow.message}".strip(), int(exit_code))
 
-    def _flow(self) -> FlowRun | None:
+    def _flow(self, *, begun: bool) -> FlowRun | None:
         try:
-            return self._api.flow_run(self._flow_run_id)
+            flow = self._api.flow_run(self._flow_run_id)
         except SluiceError as error:
             if error.transient:
+                self._miss(error, begun=begun)
                 return None  # the server is away for a moment; the rows go on telling
             raise
+        self._silent_since = None
+        return flow
+
+    def _miss(self, error: SluiceError, *, begun: bool) -> None:
+        """End a run that waits to begin when the server stays away: nobody is left who would begin it."""
+        now = time.monotonic()
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        if begun or now - self._silent_since < self._patience:
+            return
+        silence = f"the Prefect server has not answered for {now - self._silent_since:.0f} s, and the run had not begun"
+        told = PrefectDownError(silence, where=error.where, found=error.found, allowed=f"{self._patience:g} s")
+        RunStore(database()).finish_run(self._run_id, RunState.ERRORED, str(told), int(told.exit_code))
 
 
 def follow_to_end(api: PrefectApi, run_id: str, flow_run_id: str, waiting: str) -> int:

@@ -54,6 +54,7 @@ def prefect_env(addresses: Addresses, settings: Settings) -> dict[str, str]:
         "GX_ANALYTICS_ENABLED": "false",
         "SLUICE_HOME": str(home.root),
         "SLUICE_WORK_POOL": settings.work_pool,
+        "SLUICE_PREFECT_PATIENCE": f"{settings.prefect_patience:g}",
         "SLUICE_CODE": str(code.root()),
     }
     if addresses.prefect_api_url.startswith("http:"):
