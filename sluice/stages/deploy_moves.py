@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from sluice.command import mask
 from sluice.config.watch import WatchConfig
-from sluice.errors import DeployFailedError
+from sluice.errors import DeployFailedError, SluiceError
 from sluice.records.deploy import Replica
 from sluice.stages.deploy_database import launch_of
 from sluice.stages.deploy_site import Kept, Site
@@ -86,7 +86,8 @@ def take_over(
     """Send the users' requests to `new`, look that they get there, let the old replicas finish, remove them.
 
     `canary` is called with the old replicas first, and may send a share of the requests to `new`. With `watched` the
-    old replicas stand by for that time, and answer what `new` fails. When anything fails, they serve everybody again.
+    old replicas stand by for that time, and answer what `new` fails. When anything fails, they serve everybody again,
+    and `new` finishes the requests that it has.
 
     Raises:
         CanaryFailedError, CanaryUndecidedError: what `canary` says.
@@ -110,11 +111,18 @@ def take_over(
                 note.detail = _watched(site, new, old, watched)
     except BaseException as error:
         if old is not None and switched and not isinstance(error, LeaseLostError):
-            site.send_to(old)
+            _send_back(site, old, new, error)
         raise
     if old is not None and old.group != new.group:
         leave(site, steps, old)
     return seen
+
+
+def _send_back(site: Site, old: ReplicaSet, new: ReplicaSet, error: BaseException) -> None:
+    """Let `old` serve everybody again, and `new` finish what it has."""
+    site.send_to(old)
+    if isinstance(error, SluiceError):  # who is told to stop has no time for it
+        _drain(site, new)
 
 
 def _watched(site: Site, new: ReplicaSet, old: ReplicaSet | None, config: WatchConfig) -> str:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
+from threading import Event
 
 import pytest
 
@@ -57,3 +62,25 @@ def test_what_breaks_later_is_taken_back(city: City, behaviour: str, told: str) 
     assert (healed.passed, healed.fenced, healed.release) == (True, True, release("one"))
     assert city.serving() == "one"
     assert caught.value.exit_code == Exit.SMOKE_FAILED
+
+
+def test_a_bad_release_finishes_the_requests_that_it_has(city: City) -> None:
+    city.release(release("one"))
+    answers: Counter[int] = Counter()
+    enough = Event()
+
+    def post_slowly() -> None:
+        while not enough.is_set():
+            with closing(HTTPConnection("127.0.0.1", city.port, timeout=30)) as connection:
+                connection.request("POST", "/slow")
+                answers[connection.getresponse().status] += 1
+
+    with ThreadPoolExecutor(4) as pool, Load(city.url, rate=40):
+        users = [pool.submit(post_slowly) for _ in range(4)]
+        with pytest.raises(WatchFailedError):
+            city.release(release("two", "breaks later"), watch=WATCH)
+        enough.set()
+
+    assert [user.result() for user in users] == [None] * 4
+    assert set(answers) == {200}
+    assert city.serving() == "one"
