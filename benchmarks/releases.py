@@ -1,10 +1,11 @@
 """Twenty bad releases and as many good ones, as images, tried under load as a run does it.
 
-    python -m benchmarks.releases [BAD] [GOOD] [RATE]
+    python -m benchmarks.releases [BAD] [GOOD] [RATE] [KIND …]
 
-Each goes aside, is smoked, takes over in steps of 5, 25 and 50 % and is watched. Printed for each: how it ended,
-requests and failed ones meanwhile, and for those that broke under the users the time from the first symptom (an answer
-that failed, or took longer than 0.5 s) to the last.
+Each goes aside, is smoked, takes over in steps of 5, 25 and 50 % and is watched. One request in five is a POST, which
+the old release cannot answer in place of the new one. Printed for each: how it ended, requests and failed ones
+meanwhile, and for those that broke under the users the time from the first symptom (an answer that failed, or took
+longer than 0.5 s) to the last. KIND (words of its name) chooses among the bad ones.
 """
 
 from __future__ import annotations
@@ -17,18 +18,19 @@ from benchmarks.docker_stand import running_stand
 from benchmarks.room import load as busy
 from tests.docker_city import DockerCity
 from tests.k6_load import K6Load
-from tests.release_trials import BAD, SERVED, WITHDRAWN, Seen, Trial, attempt, seen
+from tests.release_trials import BAD, SERVED, WITHDRAWN, Kind, Seen, Trial, attempt, seen
 
 START_SECONDS = 15.0  # that a bad release has to become healthy
+POSTS = 0.2  # share of the users' requests
 ALLOWED = 0.01  # share of failed requests while a release is tried that breaks under the users' requests
 
 
-def trials(city: DockerCity, bad: int, good: int) -> list[Trial]:
-    """Try so many releases of either sort, in turn."""
+def trials(city: DockerCity, bad: Sequence[Kind], good: int) -> list[Trial]:
+    """Try these releases and so many good ones, in turn."""
     images, found = city.images, []
-    for number in range(max(bad, good)):
-        if number < bad:
-            kind = BAD[number]
+    for number in range(max(len(bad), good)):
+        if number < len(bad):
+            kind = bad[number]
             release = images.build(f"bad{number}", kind.name, kind.server(images.server(f"bad{number}")))
             found.append(attempt(city, release, kind.name, START_SECONDS))
         if number < good:
@@ -37,12 +39,13 @@ def trials(city: DockerCity, bad: int, good: int) -> list[Trial]:
     return found
 
 
-def main(bad: int = 20, good: int = 20, rate: int = 100) -> int:
+def main(bad: int = 20, good: int = 20, rate: int = 100, *words: str) -> int:
     """Print one line a release and the verdict; the exit code is 0 when it is good."""
+    chosen = [kind for kind in BAD if not words or any(word in kind.name for word in words)][:bad]
     with running_stand() as (city, folder):
         city.release(city.images.release("first"))
-        with K6Load(city.url, folder / "k6", rate) as load:
-            found = trials(city, bad, good)
+        with K6Load(city.url, folder / "k6", rate, posts=POSTS) as load:
+            found = trials(city, chosen, good)
     return report([(trial, seen(load, trial)) for trial in found])
 
 
@@ -71,4 +74,4 @@ def report(found: Sequence[tuple[Trial, Seen]]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    sys.exit(main(*map(int, sys.argv[1:4]), *sys.argv[4:]))

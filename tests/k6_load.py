@@ -19,7 +19,8 @@ SCRIPT = """\
 import http from 'k6/http';
 const plan = %s;
 export const options = plan.options;
-export default function () { http.get(plan.url, { timeout: plan.timeout, redirects: 0 }); }
+const how = { timeout: plan.timeout, redirects: 0 };
+export default function () { Math.random() < plan.posts ? http.post(plan.url, null, how) : http.get(plan.url, how); }
 """
 HEAD = 2  # lines of the file of rows before the first request is surely in it
 
@@ -39,9 +40,12 @@ class Answer:
 
 
 class K6Load:
-    """k6 at work on one URL between entering and leaving; then `answers` has every request, in order of its end."""
+    """k6 at work on one URL between entering and leaving; then `answers` has every request, in order of its end.
 
-    def __init__(self, url: str, folder: Path, rate: int = 100, timeout_seconds: int = 10) -> None:
+    `posts` is the share of requests that are POST, which no proxy may send twice; the others are GET.
+    """
+
+    def __init__(self, url: str, folder: Path, rate: int = 100, timeout_seconds: int = 10, posts: float = 0.0) -> None:
         self.folder = folder
         self.answers: list[Answer] = []
         self.dropped = 0
@@ -55,7 +59,7 @@ class K6Load:
             "gracefulStop": f"{timeout_seconds}s",
         }
         options = {"scenarios": {"load": scenario}, "discardResponseBodies": True}
-        self._plan = {"url": url, "timeout": f"{timeout_seconds}s", "options": options}
+        self._plan = {"url": url, "timeout": f"{timeout_seconds}s", "options": options, "posts": posts}
 
     def __enter__(self) -> K6Load:
         self.folder.mkdir(parents=True, exist_ok=True)
