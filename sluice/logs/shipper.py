@@ -85,8 +85,10 @@ class LogShipper:
         """Store what is new in one file; after an error what is stored is asked for anew."""
         path = self._path(stage)
         with self._lock:
+            if not path.is_file():
+                return  # a stage that was reused wrote nothing
             mark = self._marks.pop(stage, None) or self._store.mark(self._run_id, stage)
-            if mark is None or not path.is_file():
+            if mark is None:
                 return
             with path.open("rb") as file:
                 while True:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, text
 
 from sluice.store.audit import record_event
-from sluice.store.engine import retry_database
+from sluice.store.engine import asking, retry_database
 from sluice.store.environments import environment_id
 from sluice.store.texts import storable_text
 
@@ -55,7 +55,7 @@ class Approvals:
     @retry_database
     def waiting(self, run_id: str) -> Question | None:
         """Return what a run waits for; None when it does not."""
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             row = connection.execute(_OPEN, {"run": run_id}).mappings().one_or_none()
         return Question(**row) if row is not None else None
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, RowMapping, func, select, text, updat
 from sqlalchemy.dialects.postgresql import insert
 
 from sluice.records.backup import Backup, Migration, TableContent
-from sluice.store.engine import retry_database
+from sluice.store.engine import asking, retry_database
 from sluice.store.environments import environment_id, find_environment
 from sluice.store.leases import clock
 from sluice.store.locks import Fenced, confirm
@@ -73,7 +73,7 @@ class Backups:
         )
         query = query.where(Project.name == project) if project else query
         query = query.where(Environment.name == environment) if environment else query
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             return tuple(map(_view, connection.execute(query).mappings()))
 
     @retry_database
@@ -111,14 +111,14 @@ class Backups:
     def migration_of(self, deployment_id: str) -> Migration | None:
         """Return the migration of a deployment; None when it ran none."""
         query = select(MigrationRow.__table__).where(MigrationRow.deployment_id == deployment_id)
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             row = connection.execute(query).mappings().one_or_none()
         return None if row is None else Migration(**{name: row[name] for name in FIELDS})
 
     @retry_database
     def migrations_since(self, project: str, environment: str, digest: str) -> tuple[Migration, ...]:
         """Return the migrations that still stand and are newer than this release's last time here, newest first."""
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             place = find_environment(connection, project, environment)
             ids = connection.scalars(SINCE, {"place": place, "digest": digest}).all()
             query = select(MigrationRow.__table__).where(MigrationRow.deployment_id.in_(ids))
@@ -134,7 +134,7 @@ class Backups:
             .where(MigrationRow.state.in_(("running", "done")), Deployment.state.in_(("failed", "interrupted")))
             .order_by(Deployment.number.desc())
         )
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             place = find_environment(connection, project, environment)
             rows = connection.execute(query.where(Deployment.environment_id == place)).mappings().all()
         return tuple(Migration(**{name: row[name] for name in FIELDS}) for row in rows)

@@ -6,7 +6,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.dialects.postgresql import insert
 
 from sluice.records.deploy import CanaryStep
-from sluice.store.engine import retry_database
+from sluice.store.engine import asking, retry_database
 from sluice.store.locks import Fenced
 from sluice.store.moves import confirm_open
 from sluice.store.tables.canaries import CanaryStep as Row
@@ -37,6 +37,6 @@ class Canaries:
     def canary_steps(self, deployment_id: str) -> tuple[CanaryStep, ...]:
         """Return the steps of a deployment, in order; none when it took over at once."""
         query = select(Row.__table__).where(Row.deployment_id == deployment_id).order_by(Row.ordinal)
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             rows = connection.execute(query).mappings().all()
         return tuple(CanaryStep(**{name: row[name] for name in CanaryStep.model_fields}) for row in rows)

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from sluice.errors import ConfigError, InfrastructureError
-from sluice.store.engine import retry_database
+from sluice.store.engine import asking, retry_database
 from sluice.store.projects import project_id
 from sluice.store.tables.environments import Environment
 from sluice.store.tables.runs import Project
@@ -87,7 +87,7 @@ class Ports:
     @retry_database
     def _taken(self, port: int, environment: str) -> ConfigError:
         query = select(Project.name, Environment.name).join(Project).where(Environment.port == port)
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             row = connection.execute(query).one_or_none()
         return ConfigError(
             f"port {port} already belongs to {f'{row[1]} of {row[0]}' if row else 'another environment'}",

@@ -7,9 +7,11 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, Engine, event, text
 
+from sluice.store.engine import INGEST_LIMIT
 from sluice.store.migrate import refuse_other
 
 VERSION = "SELECT version_num FROM alembic_version"
+LONG = text("SELECT version_num, set_config('statement_timeout', :limit, true) FROM alembic_version")
 
 
 def guarded(engine: Engine) -> Engine:
@@ -36,6 +38,11 @@ def refuse_migrated(connection: Connection) -> None:
         SchemaNewerError: both versions are named.
     """
     refuse_other(connection.scalar(text(VERSION)))
+
+
+def begin_long(connection: Connection) -> None:
+    """Do as :func:`refuse_migrated` does, and give this transaction the time that loading many rows needs."""
+    refuse_other(connection.scalar(LONG, {"limit": INGEST_LIMIT}))
 
 
 def _version(connection: psycopg.Connection[Any]) -> str | None:

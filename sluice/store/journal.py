@@ -11,7 +11,7 @@ from sluice.records.deploy import Step
 from sluice.store.approvals import Approvals
 from sluice.store.backups import Backups
 from sluice.store.canaries import Canaries
-from sluice.store.engine import retry_database
+from sluice.store.engine import asking, retry_database
 from sluice.store.environments import Ports, find_environment
 from sluice.store.holders import Holder
 from sluice.store.leases import RENEWAL_SECONDS
@@ -64,7 +64,7 @@ class Journal(EnvironmentLocks, Moves, Releases, Ports, Unsettled, Approvals, Ca
     def smoke_passed(self, project: str, environment: str, digest: str) -> bool:
         """Tell whether the release served here and passed its smoke test, the last time that it was tested."""
         tested = (MOVES.to_digest == digest, MOVES.state == "serving", MOVES.proven.is_not(None))
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             place = find_environment(connection, project, environment)
             query = select(MOVES.proven).where(MOVES.environment_id == place, *tested)
             return connection.scalar(query.order_by(MOVES.number.desc()).limit(1)) is True
@@ -73,7 +73,7 @@ class Journal(EnvironmentLocks, Moves, Releases, Ports, Unsettled, Approvals, Ca
     def bad_release(self, rollback_id: str) -> tuple[Release, str] | None:
         """Return the release that a rollback got away from, and why; None when it names none."""
         query = select(Rollback.environment_id, Rollback.from_digest, Rollback.reason)
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             row = connection.execute(query.where(Rollback.id == rollback_id)).one()
             if row.from_digest is None:
                 return None
@@ -84,12 +84,12 @@ class Journal(EnvironmentLocks, Moves, Releases, Ports, Unsettled, Approvals, Ca
         """Return the steps of a deployment or a rollback that have ended, in order."""
         mine = (DeploymentStep.deployment_id == move_id) | (DeploymentStep.rollback_id == move_id)
         query = select(DeploymentStep.__table__).where(mine, DeploymentStep.ended_at.is_not(None))
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             rows = connection.execute(query.order_by(DeploymentStep.ordinal)).mappings().all()
         return tuple(Step(**{name: row[name] for name in Step.model_fields}) for row in rows)
 
     def _release_of(self, query: Select[Any], project: str, environment: str) -> Release | None:
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             place = find_environment(connection, project, environment)
             if place is None:
                 return None

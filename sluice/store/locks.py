@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from sluice.errors import DeployRefusedError
 from sluice.store.audit import record_event
-from sluice.store.engine import DatabaseUnavailableError, retry_database, translated
+from sluice.store.engine import DatabaseUnavailableError, asking, retry_database, translated
 from sluice.store.environments import environment_id, find_environment
 from sluice.store.holders import Holder, holder_of, is_free, last_holder
 from sluice.store.leases import RENEWAL_SECONDS, Heartbeat, LeaseLostError, clock, lease_end
@@ -118,7 +118,7 @@ class EnvironmentLocks:
     @retry_database
     def lock_holder(self, project: str, environment: str) -> Holder | None:
         """Return who holds the environment now; None when it is free."""
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             known = find_environment(connection, project, environment)
             return holder_of(connection, known) if known is not None else None
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from sluice.logs.chunks import Chunk, Mark
 from sluice.states import StageName
-from sluice.store.engine import reading
+from sluice.store.engine import asking, reading
 from sluice.store.tables.logs import TestLog
 
 STAGE = "SELECT id::text AS id, created_at FROM stage_runs WHERE run_id = :run AND stage = :stage"
@@ -67,7 +67,7 @@ class LogStore:
 
     def mark(self, run_id: str, stage: StageName) -> Mark | None:
         """Return how far a stage's log is stored; None before the stage has a row."""
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             row = _stage(connection, run_id, stage)
             return None if row is None else _stored(connection, row)
 

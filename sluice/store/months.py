@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, text
 
 from sluice.store.audit import record_event
-from sluice.store.engine import DatabaseUnavailableError, reading, translated
+from sluice.store.engine import DatabaseUnavailableError, asking, reading, translated
 from sluice.store.rollups import roll_up
 
 AHEAD = 2  # of these, a run that finds one missing makes all
@@ -38,7 +38,7 @@ def make_months(engine: Engine, months: int = AHEAD) -> bool:
 
     Rows of a month that is not there go to the default partition, so a lock that is held elsewhere fails nothing.
     """
-    with engine.connect() as connection:
+    with asking(engine) as connection:
         if not connection.scalar(MISSING, {"months": months}):
             return True
     try:

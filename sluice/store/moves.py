@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sluice.errors import SluiceError
 from sluice.records.build import Release
 from sluice.records.deploy import Step
-from sluice.store.engine import retry_database
+from sluice.store.engine import asking, retry_database
 from sluice.store.environments import environment_id, find_environment
 from sluice.store.leases import LeaseLostError, clock
 from sluice.store.locks import Fenced, confirm
@@ -153,7 +153,7 @@ class Moves:
         return self._open(Rollback, project, environment)
 
     def _open(self, kind: Move, project: str, environment: str) -> tuple[str, ...]:
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             place = find_environment(connection, project, environment)
             query = select(kind.id).where(kind.environment_id == place, kind.state == STARTED).order_by(kind.number)
             return tuple(connection.scalars(query))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, text
 
-from sluice.store.engine import retry_database
+from sluice.store.engine import asking, retry_database
 
 GOOD_RELEASES = 5  # of each environment: what it serves, and the rollback targets before it
 
@@ -63,7 +63,7 @@ class Needed:
 @retry_database
 def needed(engine: Engine) -> Needed:
     """Return what a clean-up must leave alone."""
-    with engine.connect() as connection:
+    with asking(engine) as connection:
         releases = connection.execute(_RELEASES, {"kept": GOOD_RELEASES}).all()
         results = connection.execute(_RESULTS).all()
         oldest = connection.scalar(_OLDEST)

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, func, select
 
 from sluice.states import RunState, StageName, StageState
 from sluice.store.endings import lease_over
-from sluice.store.engine import retry_database
+from sluice.store.engine import asking, retry_database
 from sluice.store.lapsed import lapsed
 from sluice.store.tables.runs import PipelineRun, StageRun
 
@@ -65,7 +65,7 @@ def pinned(engine: Engine, run_id: str) -> Pinned | None:
     stages = select(StageRun.stage, StageRun.state, StageRun.record, lapsed().label("lapsed")).where(
         StageRun.run_id == run_id, StageRun.record.is_not(None)
     )
-    with engine.connect() as connection:
+    with asking(engine) as connection:
         row = connection.execute(select(*columns).where(PipelineRun.id == run_id)).mappings().one_or_none()
         found = connection.execute(stages).all()
     if row is None:

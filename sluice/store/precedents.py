@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from sluice.store.engine import retry_database
+from sluice.store.engine import asking, retry_database
 
 TAGGED = """
 SELECT DISTINCT s.record -> 'release' ->> 'digest' FROM stage_runs s JOIN pipeline_runs r ON r.id = s.run_id
@@ -65,11 +65,11 @@ class Precedents:
     @retry_database
     def findings(self, branch: str, run_id: str) -> dict[str, tuple[str, date]]:
         """Return severity and first day of each finding of the newest passed scan of a branch, by fingerprint."""
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             found = connection.execute(text(FINDINGS), {"project": self.project, "branch": branch, "run": run_id})
             return {row[0]: (row[1], row[2]) for row in found}
 
     @retry_database
     def _ask(self, query: str, **values: Any) -> list[Any]:
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             return list(connection.scalars(text(query), {"project": self.project, **values}))

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sluice.errors import UsageError
 from sluice.records.build import Release as ReleaseRecord
 from sluice.store.audit import record_event
-from sluice.store.engine import retry_database
+from sluice.store.engine import asking, retry_database
 from sluice.store.environments import environment_id, find_environment
 from sluice.store.leases import clock
 from sluice.store.locks import Fenced, confirm
@@ -71,7 +71,7 @@ class Releases:
             .where(Project.name == project, Release.digest.startswith(beginning, autoescape=True))
             .limit(2)
         )
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             found = connection.scalars(query).all()
         if len(found) > 1:
             raise UsageError(
@@ -124,7 +124,7 @@ class Releases:
             .where(Project.name == project, Environment.name == environment)
             .where(ReleaseFence.release_digest == digest, ReleaseFence.lifted_at.is_(None))
         )
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             row = connection.execute(query).one_or_none()
         return FenceInfo(row.release_digest, row.reason, row.fenced_at, row.run_id) if row else None
 
@@ -141,7 +141,7 @@ class Releases:
         )
         query = query.where(Project.name == project) if project is not None else query
         query = query.where(Environment.name == environment) if environment is not None else query
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             return tuple(FenceInfo(*row) for row in connection.execute(query))
 
     @retry_database

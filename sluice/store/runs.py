@@ -14,12 +14,12 @@ from sluice.errors import CancelledRunError, SluiceError
 from sluice.states import RunState, StageName
 from sluice.store.audit import record_event
 from sluice.store.endings import OPEN, end_run, lease_over, open_run_row
-from sluice.store.engine import retry_database
+from sluice.store.engine import asking, retry_database
 from sluice.store.guard import refuse_migrated
 from sluice.store.leases import LeaseLostError, clock, lease_end
 from sluice.store.months import make_months
 from sluice.store.projects import project_id
-from sluice.store.stages import Accepted, StageRuns, open_stage
+from sluice.store.stages import Accepted, StageRuns, open_stages
 from sluice.store.tables.runs import PipelineRun, Project
 from sluice.store.texts import storable, storable_text
 
@@ -170,8 +170,7 @@ class RunStore(StageRuns):
         """Keep the plan and the configuration; the stages of the plan appear as `pending`."""
         with self.engine.begin() as connection:
             connection.execute(open_run_row(run_id).values(plan=storable(dict(plan)), config=storable(dict(config))))
-            for stage in stages:
-                open_stage(connection, run_id, stage)
+            open_stages(connection, run_id, stages)
 
     @retry_database
     def finish_run(self, run_id: str, state: RunState, reason: str, exit_code: int) -> bool:
@@ -194,7 +193,7 @@ class RunStore(StageRuns):
             PipelineRun.cancel_requested_at.is_not(None).label("cancel_requested"),
         )
         query = select(*columns).join(Project).where(PipelineRun.state.in_(OPEN)).order_by(PipelineRun.number)
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             rows = connection.execute(query).mappings().all()
         return tuple(ActiveRun(**{**row, "state": RunState(row["state"])}) for row in rows)
 
@@ -208,7 +207,7 @@ class RunStore(StageRuns):
         query = select(cast(PipelineRun.id, Text)).where(
             cast(PipelineRun.id, Text).in_(run_ids), PipelineRun.state.not_in(OPEN)
         )
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             return frozenset(connection.scalars(query))
 
     @retry_database

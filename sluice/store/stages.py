@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, Text, case, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from sluice.states import StageName, StageState
-from sluice.store.engine import retry_database
+from sluice.store.engine import asking, retry_database
 from sluice.store.leases import clock
 from sluice.store.tables.runs import PipelineRun, Project, StageArtifact, StageKey, StageRun
 from sluice.store.texts import storable_text
 
 ORDER = {stage: place for place, stage in enumerate(StageName, start=1)}
 OPEN = (StageState.PENDING, StageState.RUNNING)
+KEY = ("run_id", "stage")
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,17 @@ class StageRuns:
     @retry_database
     def start_stage(self, run_id: str, stage: StageName) -> str:
         """Begin a stage, or begin it again after a retry; return the id of its row."""
-        begun = case((StageRun.state == StageState.PENDING, StageState.RUNNING.value), else_=StageRun.state)
-        values = {
-            "state": begun,
+        began = {"state": StageState.RUNNING.value, "attempts": 1, "started_at": clock()}
+        again = {
+            "state": case((StageRun.state == StageState.PENDING, StageState.RUNNING.value), else_=StageRun.state),
             "attempts": StageRun.attempts + 1,
             "started_at": func.coalesce(StageRun.started_at, clock()),
         }
+        row = insert(StageRun).values(**_row(run_id, stage), **began)
+        begun = row.on_conflict_do_update(index_elements=KEY, set_=again, where=StageRun.state.in_(OPEN))
         with self.engine.begin() as connection:
-            stage_run_id = open_stage(connection, run_id, stage)
-            still_open = update(StageRun).where(StageRun.id == stage_run_id, StageRun.state.in_(OPEN))
-            connection.execute(still_open.values(values))
-        return stage_run_id
+            found = connection.scalar(begun.returning(StageRun.id))
+            return str(found) if found is not None else _id_of(connection, run_id, stage)
 
     @retry_database
     def fail_stage(self, stage_run_id: str, state: StageState, reason: str) -> bool:
@@ -87,7 +89,7 @@ class StageRuns:
             .order_by(StageRun.number.desc())
             .limit(1)
         )
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             row = connection.execute(query).one_or_none()
         return Accepted(row.run_id, row.id, tuple(row.files)) if row else None
 
@@ -103,10 +105,24 @@ class StageRuns:
             connection.execute(mine.values(not_reused=words))
 
 
+def open_stages(connection: Connection, run_id: str, stages: Iterable[StageName]) -> None:
+    """Make the run's rows of `stages` as `pending`, where there are none."""
+    rows = [_row(run_id, stage) for stage in stages]
+    if rows:
+        connection.execute(insert(StageRun).values(rows).on_conflict_do_nothing(index_elements=KEY))
+
+
 def open_stage(connection: Connection, run_id: str, stage: StageName) -> str:
     """Return the id of the run's row of `stage`, made as `pending` when there is none."""
-    row = insert(StageRun).values(id=str(uuid4()), run_id=run_id, stage=str(stage), ordinal=ORDER[StageName(stage)])
-    connection.execute(row.on_conflict_do_nothing(index_elements=["run_id", "stage"]))
+    open_stages(connection, run_id, [stage])
+    return _id_of(connection, run_id, stage)
+
+
+def _row(run_id: str, stage: StageName) -> dict[str, Any]:
+    return {"id": str(uuid4()), "run_id": run_id, "stage": str(stage), "ordinal": ORDER[StageName(stage)]}
+
+
+def _id_of(connection: Connection, run_id: str, stage: StageName) -> str:
     query = select(StageRun.id).where(StageRun.run_id == run_id, StageRun.stage == str(stage))
     return str(connection.execute(query).scalar_one())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine, text
 
-from sluice.store.engine import retry_database
+from sluice.store.engine import asking, retry_database
 
 # Nobody alive holds it, and there is something to settle: a lock of the dead, or a move without an end.
 QUERY = """
@@ -28,5 +28,5 @@ class Unsettled:
     @retry_database
     def unsettled(self) -> tuple[tuple[str, str], ...]:
         """Return project and name of each environment that somebody left in the middle of a move, and nobody holds."""
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             return tuple((row[0], row[1]) for row in connection.execute(text(QUERY)))

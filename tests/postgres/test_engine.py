@@ -5,15 +5,16 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from typing import Any
 from unittest.mock import patch
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from sluice.errors import ConfigError
-from sluice.store.engine import DatabaseUnavailableError, database_url, engine_for, retry_database
+from sluice.store.engine import DatabaseUnavailableError, database_url, engine_for, reading, retry_database
 from sluice.store.runs import RunStore
 from tests.postgres.parts import a_run, one
 from tests.postgres_server import TEMPLATE, running_postgres
@@ -31,6 +32,22 @@ def test_every_session_has_its_limits(engine: Engine) -> None:
     with engine.connect() as connection:
         found = [connection.scalar(text(f"SHOW {name}")) for name in names]
     assert found == ["15s", "5s", "30s", "UTC"]
+
+
+def test_a_question_opens_no_transaction_and_the_next_change_does(engine: Engine) -> None:
+    idle, within = psycopg.pq.TransactionStatus.IDLE, psycopg.pq.TransactionStatus.INTRANS
+    with reading(engine) as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+        session, status = connection.connection.dbapi_connection, _status(connection)
+    with engine.begin() as connection:  # the same session, out of the pool
+        connection.execute(text("SELECT 1"))
+        assert connection.connection.dbapi_connection is session
+        assert (status, _status(connection)) == (idle, within)
+
+
+def _status(connection: Connection) -> object:
+    session: Any = connection.connection.dbapi_connection
+    return session.info.transaction_status
 
 
 def test_a_statement_that_hangs_is_ended_and_not_tried_again(engine: Engine) -> None:

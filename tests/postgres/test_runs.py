@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import IntegrityError
 
 from sluice.errors import SluiceError
@@ -45,6 +45,21 @@ def test_opening_twice_is_opening_once(engine: Engine, store: RunStore) -> None:
     store.open_run(run_id, **KNOWN | {"requested_ref": "other"})
     query = "SELECT state, requested_ref, requested_by, repository FROM pipeline_runs"
     assert rows(engine, query) == [("running", "main", "ada", "/srv/code/greeter")]
+
+
+def test_a_plan_and_a_stage_are_written_with_few_statements(engine: Engine, store: RunStore) -> None:
+    run_id, told = a_run(engine), list[str]()
+    event.listen(engine, "before_cursor_execute", lambda _c, _cursor, words, *_more: told.append(words.split()[0]))
+    store.set_plan(run_id, {"ref": "main"}, {}, list(StageName))
+    stage = store.start_stage(run_id, StageName.TEST)
+    assert told == ["UPDATE", "INSERT", "INSERT"]
+    assert store.start_stage(run_id, StageName.TEST) == stage
+    store.fail_stage(stage, StageState.FAILED, "red")
+    assert store.start_stage(run_id, StageName.TEST) == stage  # final is final
+    found = rows(engine, "SELECT stage, state, attempts, started_at IS NOT NULL FROM stage_runs ORDER BY ordinal")
+    assert found == [
+        (each.value, *(("failed", 2, True) if each is StageName.TEST else ("pending", 0, False))) for each in StageName
+    ]
 
 
 def test_one_owner_at_a_time(engine: Engine, store: RunStore) -> None:

@@ -18,8 +18,8 @@ from sluice.records.checks import BoundaryReport
 from sluice.records.common import StageRecord
 from sluice.records.testing import TestRecord
 from sluice.states import StageName, StageState
-from sluice.store.engine import allow_long, retry_database
-from sluice.store.guard import refuse_migrated
+from sluice.store.engine import retry_database
+from sluice.store.guard import begin_long
 from sluice.store.ingest import build, checkout, deploy, scan, smoke, testing
 from sluice.store.ingest.entrance import StageEndedError, enter, producer_of
 from sluice.store.ingest.evidence import forget, write_checks, write_files, write_keys, write_quarantine, write_tools
@@ -167,8 +167,7 @@ class Ingest:
     def _transaction(self) -> Iterator[Connection]:
         try:
             with self.engine.begin() as connection:
-                allow_long(connection)
-                refuse_migrated(connection)
+                begin_long(connection)
                 yield connection
         except REFUSED as error:
             raise _refusal(error) from error
