@@ -11,6 +11,7 @@ import pytest
 from sluice.config.load import FILE_NAME, SIZE_LIMIT, load, load_project
 from sluice.config.model import Config
 from sluice.config.problems import SHOWN, ConfigFileError, Position
+from sluice.config.yaml_reader import read_yaml
 from sluice.errors import ConfigError, Exit
 
 LAST_LINE = "Every key: `sluice schema` and docs/sluice-yaml.md."
@@ -265,3 +266,13 @@ def test_the_error_survives_pickling() -> None:
         load("lfs: 1\ntest: 2\n")
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.problems) == (str(caught.value), caught.value.problems)
+
+
+def test_the_same_text_is_read_once_and_a_changed_file_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr("sluice.config.load.read_yaml", lambda text, name: read.append(text) or read_yaml(text, name))
+    texts, path = [f"project: {name}  # {tmp_path}\n" for name in ("one", "two")], tmp_path / FILE_NAME
+    for text in texts:
+        path.write_text(text)
+        assert load_project(tmp_path).config == load(text).config
+    assert read == texts
