@@ -12,6 +12,7 @@ from sluice.services import code, postgres
 from sluice.services.addresses import Addresses
 from sluice.services.credentials import Credentials, write_private
 from sluice.services.environment import server_env, system_env, warm_env, worker_env
+from sluice.services.fingerprint import fingerprint
 from sluice.settings import Home, Settings
 from sluice.tools.programs import find
 from sluice.tools.supervisor import ServiceProgram
@@ -72,8 +73,9 @@ def _warm(settings: Settings, addresses: Addresses) -> ServiceProgram:
 
 
 def _worker(settings: Settings, addresses: Addresses) -> ServiceProgram:
+    """Describe the worker with the code that it is to run: changed code is another program, which is started anew."""
     words = (sys.executable, "-m", "sluice.services.worker")
-    env = worker_env(addresses, settings)
+    env = {**worker_env(addresses, settings), "SLUICE_CODE_DIGEST": fingerprint()}
     return _program(WORKER, settings.home, words, env, directory=code.root(), stop_seconds=60)
 
 

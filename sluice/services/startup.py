@@ -111,7 +111,7 @@ class Startup:
         elif self.supervisor.differs(name, [program]):
             state = warm_client.ask(self.addresses.warm_socket)
             if name in (WARM, WORKER) and state is not None and state.children:
-                self.report(f"{name}: keeps its settings while {state.children} runs go on; `sluice up` again later")
+                self.report(f"{name}: stays as it is while {state.children} runs go on; `sluice up` again later")
                 return
             self.supervisor.add_group(name, [program])
         elif info.pid is None:

@@ -18,9 +18,10 @@ import psycopg
 import pytest
 
 from sluice.errors import InfrastructureError
-from sluice.services import lifecycle, supervisord
+from sluice.services import lifecycle, supervisord, warm_client
 from sluice.services.addresses import load
 from sluice.services.doctor import doctor
+from sluice.services.fingerprint import fingerprint
 from sluice.services.ports import PortTakenError
 from sluice.services.programs import NAMES
 from sluice.services.registration import DEPLOYMENTS
@@ -39,6 +40,10 @@ def silent(_line: str) -> None:
 
 def by_name(settings: Settings) -> dict[str, ServiceStatus]:
     return {service.name: service for service in status(settings)}
+
+
+def pids(settings: Settings) -> dict[str, int | None]:
+    return {name: service.pid for name, service in by_name(settings).items()}
 
 
 def family(settings: Settings) -> list[psutil.Process]:
@@ -66,12 +71,12 @@ def test_memory_of_all_is_below_900_megabytes(stack: Settings) -> None:
 
 
 def test_up_again_changes_nothing(stack: Settings) -> None:
-    before = {name: service.pid for name, service in by_name(stack).items()}
+    before = pids(stack)
     spec = supervisord.supervisor_of(stack.home).groups / "worker" / "worker.json"
     described = json.loads(spec.read_text())
     lifecycle.up(stack, silent)
     assert json.loads(spec.read_text()) == described
-    assert {name: service.pid for name, service in by_name(stack).items()} == before
+    assert pids(stack) == before
 
 
 @pytest.mark.parametrize("name", ["caddy", "postgres", "prefect"])
@@ -165,6 +170,25 @@ def test_a_killed_process_manager_takes_the_services_with_it(own: Settings) -> N
     assert by_name(own)["postgres"].state == "stopped"
     lifecycle.up(own, silent)
     assert all(service.good for service in status(own))
+
+
+def test_changed_code_is_loaded_by_the_worker_too_once_no_run_goes_on(
+    own: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    before = pids(own)
+    monkeypatch.setattr("sluice.services.programs.fingerprint", lambda: "of other files")
+    with monkeypatch.context() as busy:
+        state = warm_client.WarmState(pid=1, code=fingerprint(), children=2)
+        busy.setattr("sluice.services.startup.warm_client.ask", lambda *_words, **_more: state)
+        lifecycle.up(own, lines.append)
+    assert "worker: stays as it is while 2 runs go on; `sluice up` again later" in lines
+    assert pids(own) == before
+    lifecycle.up(own, silent)
+    after = pids(own)
+    assert {name for name in before if before[name] != after[name]} == {"worker"}
+    lifecycle.up(own, silent)
+    assert pids(own) == after
 
 
 def test_down_stops_everything_and_up_keeps_the_data(own: Settings) -> None:
