@@ -24,6 +24,7 @@ PRELOADED = (
     "pandas",
     "psycopg",
     "sqlalchemy.dialects.postgresql.psycopg",
+    "sluice.services.quick_flow",
     "sluice.services.reconcile",
     "sluice.services.lifecycle",
     "sluice.store.journal",

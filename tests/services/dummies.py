@@ -17,7 +17,7 @@ from sluice.settings import Settings
 from sluice.tools.prefect_api import FlowRun, PrefectApi
 from tests.stack import eventually
 
-FLOWS = ("quick", "slow", "leaver", "retries")
+FLOWS = ("quick", "slow", "leaver", "retries", "stepping")
 
 
 def register(settings: Settings, folder: Path, name: str = "dummy") -> None:

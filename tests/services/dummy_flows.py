@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from prefect import flow
+from prefect import flow, task
 from prefect.settings import get_current_settings
 
 
@@ -33,6 +33,20 @@ def slow(note: str, seconds: int = 120) -> None:
     except BaseException as error:
         written(f"{note}.end", type(error).__name__)
         raise
+
+
+@flow
+def stepping(note: str) -> None:
+    """Go on task by task: between two of them it can be suspended."""
+    written(note, str(os.getpid()))
+    while True:
+        step()
+
+
+@task
+def step() -> None:
+    """Take a moment."""
+    time.sleep(0.5)
 
 
 @flow

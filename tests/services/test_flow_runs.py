@@ -54,6 +54,17 @@ def test_a_run_has_the_settings_of_its_own_variables(
     assert run.words() == list(variables.values() or ["0"])
 
 
+def test_a_run_that_was_suspended_at_its_first_line_ends_at_its_next_task(stack: Settings, tmp_path: Path) -> None:
+    run = Dummy(stack, tmp_path, "stepping")
+    (pid,) = run.words()
+    state = {"type": "PAUSED", "name": "Suspended", "state_details": {"pause_reschedule": True}}
+    assert run.api.post(f"/flow_runs/{run.id}/set_state", {"state": state})["status"] == "ACCEPT"
+    gone(pid)
+    found = run.api.flow_run(run.id)
+    assert found is not None
+    assert found.state_name == "Suspended"
+
+
 def test_cancel_ends_the_flow_and_what_it_started(stack: Settings, tmp_path: Path) -> None:
     run = Dummy(stack, tmp_path, "slow")
     pids = run.words()
