@@ -51,6 +51,8 @@ def prefect_env(addresses: Addresses, settings: Settings) -> dict[str, str]:
         "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "False",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PREFECT_LOGGING_LEVEL": "INFO",
+        # Else each task logs that it completed, as its state tells: printed and sent, a twentieth of a second a run.
+        "PREFECT_LOGGING_LOGGERS_PREFECT_TASK_RUNS_LEVEL": "WARNING",
         "GX_ANALYTICS_ENABLED": "false",
         "SLUICE_HOME": str(home.root),
         "SLUICE_WORK_POOL": settings.work_pool,
