@@ -91,8 +91,8 @@ class Run:
         """Say which commit of which project this run takes through the stages."""
         self.project = config.project or self.project
         self.waive(config)
-        self.store.set_project(self.id, self.project)
-        self.store.set_commit(self.id, commit=resolved.commit, ref_kind=resolved.kind, ref_name=resolved.name)
+        known = {"commit": resolved.commit, "ref_kind": resolved.kind, "ref_name": resolved.name}
+        self.store.set_commit(self.id, **known, project=self.project)
         self.facts["commit"] = resolved.commit
         self.branch, self.default_branch = resolved.name, resolved.default_branch
         if flow_run.id:

@@ -15,7 +15,7 @@ from sluice.cli.screen import mark, out, seconds
 from sluice.states import RunState, StageState
 from sluice.store.read import RunView, StageView
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.03
 REASON_LINES = 12
 FOLLOWED = {state for state in StageState if state not in (StageState.PENDING, StageState.RUNNING)}
 

@@ -150,17 +150,14 @@ class RunStore(StageRuns):
         return asked
 
     @retry_database
-    def set_project(self, run_id: str, project: str) -> None:
-        """Say which project the run is of, once its configuration is read."""
+    def set_commit(self, run_id: str, *, commit: str, ref_kind: str, ref_name: str, project: str | None = None) -> None:
+        """Say what the requested ref was resolved to; and of which project it is, once its configuration is read."""
+        values: dict[str, Any] = {"commit_sha": commit, "ref_kind": str(ref_kind), "ref_name": ref_name}
+        known = select(Project.name, PipelineRun.repository).join(PipelineRun).where(PipelineRun.id == run_id)
         with self.engine.begin() as connection:
-            repository = connection.scalar(select(PipelineRun.repository).where(PipelineRun.id == run_id))
-            connection.execute(open_run_row(run_id).values(project_id=project_id(connection, project, repository)))
-
-    @retry_database
-    def set_commit(self, run_id: str, *, commit: str, ref_kind: str, ref_name: str) -> None:
-        """Say what the requested ref was resolved to."""
-        values = {"commit_sha": commit, "ref_kind": str(ref_kind), "ref_name": ref_name}
-        with self.engine.begin() as connection:
+            row = connection.execute(known).one_or_none() if project is not None else None
+            if project is not None and row is not None and row.name != project:
+                values["project_id"] = project_id(connection, project, row.repository)
             connection.execute(open_run_row(run_id).values(values))
 
     @retry_database

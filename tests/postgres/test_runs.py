@@ -202,8 +202,7 @@ def test_a_clock_that_jumps_back_ends_no_run_before_it_began(engine: Engine, sto
 
 def test_the_project_is_known_once_its_configuration_is_read(engine: Engine, store: RunStore) -> None:
     run_id = a_run(engine)
-    store.set_project(run_id, "greeter-service")
-    store.set_commit(run_id, commit="a" * 40, ref_kind="branch", ref_name="main")
+    store.set_commit(run_id, commit="a" * 40, ref_kind="branch", ref_name="main", project="greeter-service")
     query = "SELECT project, ref, ref_kind, commit_sha FROM v_runs"
     assert rows(engine, query) == [("greeter-service", "main", "branch", "a" * 40)]
 
