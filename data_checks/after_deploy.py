@@ -31,6 +31,7 @@ def record_row(record: DeployRecord, _facts: BoundaryFacts) -> list[Row]:
             "running": running(record.running_digests),
             "healthy": healthy(record.replicas),
             "restarts": sum(replica.restarts for replica in record.replicas),
+            "origin": state(record, "D01"),
             **{code: state(record, code) for code in CONDITIONS},
         }
     ]
@@ -87,10 +88,20 @@ def _allowed(record: DeployRecord, digest: str) -> list[str]:
     return [digest, record.previous.digest if record.previous else NOTHING]
 
 
+def _forged(record: DeployRecord) -> list[Condition]:
+    """Return what was looked at before the start and showed that the image is not what was built."""
+    return [each for each in record.conditions if each.code == "D01" and each.state == "broken"]
+
+
+def _runs(record: DeployRecord) -> str:
+    behind, replicas = running(record.running_digests), running([each.release_digest for each in record.replicas])
+    return f"{behind} behind the proxy, replicas of {replicas}, for release {record.release.digest}"
+
+
 CONTRACT = Contract(
     record=DeployRecord,
     frames=(
-        Frame("record", ("release", "running", "healthy", "restarts", *CONDITIONS), record_row),
+        Frame("record", ("release", "running", "healthy", "restarts", "origin", *CONDITIONS), record_row),
         Frame(
             "replicas",
             ("name", "digest"),
@@ -108,12 +119,15 @@ CONTRACT = Contract(
                 in_set("record", "release", Parameter("release")),
                 in_set("record", "running", Parameter("running")),
                 in_set("replicas", "digest", Parameter("release")),
+                in_set("record", "origin", [HOLDS, NO_SUBJECT]),
             ),
-            expected=lambda record, facts: " or ".join(_allowed(record, facts.need("release_digest"))),
-            observed=lambda record, _: (
-                f"{running(record.running_digests)} behind the proxy, replicas of "
-                f"{running([each.release_digest for each in record.replicas])}, for release {record.release.digest}"
+            expected=lambda record, facts: "; ".join(
+                (
+                    " or ".join(_allowed(record, facts.need("release_digest"))),
+                    *(each.expected for each in _forged(record)),
+                )
             ),
+            observed=lambda record, _: "; ".join((_runs(record), *(each.observed for each in _forged(record)))),
         ),
         Check(
             "D02",

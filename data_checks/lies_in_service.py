@@ -15,8 +15,9 @@ LIES = (
         DEPLOY,
         STOP,
         "What runs is not the release that was asked for.",
-        "the deploy is done, and another release (or two) serves behind the proxy",
-        "`sluice status` shows what runs; deploy again, or go back with `sluice rollback ENV`.",
+        "the deploy is done, and another release (or two) serves behind the proxy; an image's provenance does not hold",
+        "`sluice status` shows what runs; deploy again, or go back with `sluice rollback ENV`. `sluice verify DIGEST` "
+        "shows what does not hold of an image; build it again: `sluice run --fresh`.",
     ),
     Lie(
         "D02",

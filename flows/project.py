@@ -214,6 +214,7 @@ class Project:
             allow_downgrade=allow_downgrade,
             evidence=evidence,
             waived=self.config.waived(datetime.now(UTC).date()),
+            registry_login=self.config.build.image.login if self.config.build.image else None,
         )
 
 

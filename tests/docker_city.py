@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +16,13 @@ from sluice.config.model import Environment, Service
 from sluice.records.build import Release
 from sluice.records.common import ArtifactRef
 from sluice.records.deploy import DeployRequest, RollbackRecord, RollbackRequest
+from sluice.releases.provenance import KEY, PAYLOAD, sign, signing_key, statement_of
 from sluice.stages.rollback import rollback
 from sluice.states import StageName
 from sluice.targets.base import Target
 from sluice.targets.chosen import Targets
+from sluice.tools.docker.referrers import attach, fallback_tag
+from sluice.tools.docker.registry import Registry as Client
 from tests.deploy_parts import SERVER, City, get
 from tests.docker_parts import PYTHON, Engine, Registry
 
@@ -32,9 +36,10 @@ CMD ["python3", "/server.py", "8080"]
 
 
 class Images:
-    """Makes the image of a release once: a server of a name and a behaviour, pushed to the registry."""
+    """Makes the image of a release once: a server of a name and a behaviour, pushed to the registry and signed."""
 
     def __init__(self, engine: Engine, registry: Registry) -> None:
+        self.secrets = registry.folder / "secrets"
         self.engine = engine
         self.registry = registry
         self.repository = f"{registry.host}/greeter"
@@ -64,7 +69,7 @@ class Images:
                 assert "error" not in line, line
         digest = self.registry.digest("greeter", tag)
         manifest = ArtifactRef(name="manifest.json", sha256=digest.removeprefix("sha256:"), size=1)
-        return Release(
+        release = Release(
             digest=digest,
             kind="image",
             project="greeter",
@@ -73,6 +78,37 @@ class Images:
             artifact=manifest,
             repository=self.repository,
         )
+        self.sign(release)
+        return release
+
+    def sign(self, release: Release, key: Path | None = None, **other: str) -> None:
+        """Let the product sign where an image is from; what lay beside it before is gone.
+
+        Args:
+            key: folder of the key, when it is not the usual one.
+            other: `digest` or `commit` that the word is about instead.
+        """
+        names = {self.repository, release.repository}
+        facts = {
+            "external": {"commit": other.get("commit", release.commit)},
+            "internal": {},
+            "dependencies": [],
+            **{"run": "run-of-tests", "started": "", "ended": "", "versions": {}},
+        }
+        statement = statement_of(self.repository, other.get("digest", release.digest), facts)
+        statement["subject"] = [{**statement["subject"][0], "name": name} for name in sorted(names)]
+        self.take_word_away(release)
+        with Client(self.repository) as client:
+            envelope = sign(statement, signing_key(key or self.secrets))
+            attach(client, client.need_manifest(release.digest), PAYLOAD, envelope)
+
+    def take_word_away(self, release: Release) -> None:
+        """Let nothing lie beside an image."""
+        tag = f"greeter/manifests/{fallback_tag(release.digest)}"
+        found = self.registry.ask("GET", tag)
+        if found.status_code == 200:
+            digest = found.headers["Docker-Content-Digest"]
+            assert self.registry.ask("DELETE", f"greeter/manifests/{digest}").status_code == 202
 
 
 def _tar(files: dict[str, str]) -> io.BytesIO:
@@ -92,6 +128,9 @@ class DockerCity(City):
     def __init__(self, root: Path, socket_path: Path, admin: str, database: str, images: Images) -> None:
         self.images = images
         super().__init__(root, socket_path, admin, database)
+        self.home.secrets.mkdir(parents=True, exist_ok=True)
+        signing_key(images.secrets)
+        shutil.copy(images.secrets / KEY, self.home.secrets / KEY)  # images are made once for all environments
 
     def make_target(self) -> Target:
         """Return the target that the product chooses by declaration."""

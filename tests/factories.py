@@ -313,12 +313,12 @@ def step(name: str = "switch", ordinal: int = 1) -> Step:
 
 
 def conditions(**broken: str) -> tuple[Condition, ...]:
-    """Return what an honest deploy saw of D03 to D09; `D05="…"` makes one broken."""
+    """Return what an honest deploy saw of D01 and D03 to D09; `D05="…"` makes one broken."""
     return tuple(
         Condition.broken(code, "what should be", broken[code])
         if code in broken
         else Condition.holds(code, "what should be", "what should be")
-        for code in ("D03", "D04", "D05", "D06", "D07", "D08", "D09")
+        for code in ("D01", "D03", "D04", "D05", "D06", "D07", "D08", "D09")
     )
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import AwareDatetime, Field
 
+from sluice.config.docker import RegistryLogin
 from sluice.config.model import Environment, Service, SmokeConfig
 from sluice.records.build import Release
 from sluice.records.common import ArtifactRef, Frozen, StageRecord
@@ -42,7 +43,8 @@ class DeployRequest(Frozen):
 
     `service` says how it is started (None is refused); `smoke` is kept with the release for a later rollback to it.
     `others` are the project's other environments; `mirror` is the repository, empty when it is not known; `waived` are
-    codes that the project lowered to a warning: they keep nothing from being started;
+    codes that the project lowered to a warning: they keep nothing from being started; `registry_login` reads an
+    image's provenance where `declaration` has no login of its own;
     `evidence` are the files that the stages before have kept.
     """
 
@@ -57,6 +59,7 @@ class DeployRequest(Frozen):
     allow_downgrade: bool = False
     waived: tuple[str, ...] = ()
     evidence: tuple[ArtifactRef, ...] = ()
+    registry_login: RegistryLogin | None = None
 
 
 class Replica(Frozen):
@@ -133,7 +136,7 @@ class DeployRecord(StageRecord):
         default=None, description="URL of the new release alone, until it takes over; None: it serves at `address`"
     )
     steps: tuple[Step, ...]
-    conditions: tuple[Condition, ...] = Field(default=(), description="what was seen of the rules D03 to D09")
+    conditions: tuple[Condition, ...] = Field(default=(), description="what was seen of the rules D01 and D03 to D09")
 
     @property
     def smoke_address(self) -> str:

@@ -40,20 +40,36 @@ def verify(registry: Registry, digest: str, tags: Sequence[str], secrets: Path) 
     )
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where an image is from, as this Sluice signed it."""
+
+    commit: str
+    run: str
+
+
 def provenance(registry: Registry, digest: str, secrets: Path) -> str:
-    """Return what the newest provenance of an image says, in a line.
+    """Return what the newest provenance of an image says, in a line; see :func:`origin`."""
+    found = origin(registry, digest, secrets)
+    return f"signed by this Sluice: commit {found.commit}, run {found.run}"
+
+
+def origin(registry: Registry, digest: str, secrets: Path) -> Origin:
+    """Return what the newest provenance of an image says.
 
     Raises:
         ProvenanceError: there is none, or one that is there is not ours or is about something else.
+        RegistryError: the image is not there (`IMAGE_GONE`), or the registry does not answer.
     """
     envelopes = attached(registry, digest, PAYLOAD)
     if not envelopes:
+        registry.need_manifest(digest)
         raise ProvenanceError("the image has no provenance", where=digest)
     key = signing_key(secrets).public_key()
     statements = [opened(envelope, key, registry.repository, digest) for envelope in envelopes]
     predicate = statements[-1]["predicate"]
     commit = predicate["buildDefinition"]["externalParameters"]["commit"]
-    return f"signed by this Sluice: commit {commit}, run {predicate['runDetails']['metadata']['invocationId']}"
+    return Origin(str(commit), str(predicate["runDetails"]["metadata"]["invocationId"]))
 
 
 def _proof(name: str, look: Callable[[], str]) -> Proof:

@@ -13,11 +13,10 @@ from sluice.config.model import Environment
 from sluice.records.deploy import Condition, DeployRequest
 from sluice.secrets import SecretError, environment_block, placeholder, resolve
 from sluice.stages.deploy_drift import differences
+from sluice.stages.deploy_origin import of_known_origin
 from sluice.stages.deploy_turn import Turn
 from sluice.targets.base import ReplicaSet
 from sluice.tools.git_history import is_ancestor
-
-PREFLIGHT = ("D03", "D04", "D05", "D06", "D07", "D08")
 
 
 def preflight(
@@ -31,6 +30,7 @@ def preflight(
         *own_backends(request, secrets),
         not_fenced(mine, request),
         promoted(mine, request),
+        of_known_origin(request, mine.world.home.secrets),
     )
 
 

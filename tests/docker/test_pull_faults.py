@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -34,8 +34,9 @@ def page(status: int) -> Answer:
     return Answer(status, HTML, PAGE)
 
 
-def manifests(_method: str, path: str) -> bool:
-    return "/manifests/" in path
+def manifest_of(release: Release) -> Callable[[str, str], bool]:
+    """Tell what asks for the image itself; what lies beside it has been read before."""
+    return lambda _method, path: path.endswith(f"/manifests/{release.digest}")
 
 
 @pytest.fixture
@@ -52,9 +53,11 @@ def served(city: DockerCity, monkeypatch: pytest.MonkeyPatch) -> Iterator[Docker
     assert "started" not in {status for _, status in city.steps()}
 
 
-def through(host: str, release: Release) -> Release:
-    """Return a release as it is reached through a front; the engine has its layers, and not under this name."""
-    return release.model_copy(update={"repository": f"{host}/greeter"})
+def through(host: str, city: DockerCity) -> Release:
+    """Return release `two` as it is reached through a front; the engine has its layers, and not under this name."""
+    found = city.images.release("two").model_copy(update={"repository": f"{host}/greeter"})
+    city.images.sign(found)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -77,8 +80,8 @@ def through(host: str, release: Release) -> Release:
 def test_a_pull_is_retried_by_the_class_of_its_failure(
     served: DockerCity, registry: Registry, answer: Answer, asked: int, code: str, exit_code: Exit
 ) -> None:
-    with running_front(registry, manifests, [answer] * 20) as front:
-        wanted = through(front.host, served.images.release("two"))
+    with running_front(registry, manifest_of(served.images.release("two")), [answer] * 20) as front:
+        wanted = through(front.host, served)
         with pytest.raises(SluiceError) as caught:
             served.release(wanted)
         assert (caught.value.code, caught.value.exit_code) == (code, exit_code)
@@ -88,8 +91,9 @@ def test_a_pull_is_retried_by_the_class_of_its_failure(
 
 def test_a_registry_that_comes_back_is_pulled_from(city: DockerCity, registry: Registry) -> None:
     city.release(city.images.release("one"))
-    with running_front(registry, manifests, [page(503), told(429, "TOOMANYREQUESTS"), Answer(cut=True)]) as front:
-        record = city.release(through(front.host, city.images.release("two")))
+    answers = [page(503), told(429, "TOOMANYREQUESTS"), Answer(cut=True)]
+    with running_front(registry, manifest_of(city.images.release("two")), answers) as front:
+        record = city.release(through(front.host, city))
         assert front.asked == FIVE - 1
     assert record.running_digests == (city.images.release("two").digest,)
     assert city.serving() == "two"
@@ -100,10 +104,27 @@ def test_a_silent_registry_is_waited_for_no_longer_than_the_limit(
 ) -> None:
     monkeypatch.setattr(pull, "SILENCE_SECONDS", 2.0)
     monkeypatch.setattr(pull, "LIMIT_SECONDS", 1.0)
-    with running_front(registry, manifests, [Answer(hangs=True)] * 20) as front:
+    with running_front(registry, manifest_of(served.images.release("two")), [Answer(hangs=True)] * 20) as front:
         began = time.monotonic()
         with pytest.raises(SluiceError) as caught:
-            served.release(through(front.host, served.images.release("two")))
+            served.release(through(front.host, served))
         assert caught.value.code == "REGISTRY_DOWN", "the engine itself answers"
         assert "nothing was heard for 2 s" in str(caught.value)
         assert time.monotonic() - began < 60
+
+
+def test_a_rollback_tells_a_registry_that_does_not_answer_from_an_image_that_is_gone(
+    city: DockerCity, registry: Registry
+) -> None:
+    with running_front(registry, lambda _method, _path: False, []) as front:
+        unheard = through(front.host, city)
+        city.release(unheard)
+    city.release(city.images.release("one"))
+    with city.images.engine.client() as client:
+        client.images.remove(unheard.reference, force=True)
+
+    record = city.rollback(to=unheard.digest)
+
+    assert (record.passed, record.target_present) == (False, False)
+    assert record.reason.startswith(f"{unheard.reference} is not local, and the registry does not answer: ")
+    assert city.serving() == "one"

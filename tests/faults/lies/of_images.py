@@ -42,6 +42,13 @@ OF_IMAGES = (
     ),
     OfImage("B08", "the base is named by a tag that moves", f"{FAULTS}::test_b08_a_base_that_a_tag_names"),
     OfImage("B09", "another tree was built than was tested", f"{FAULTS}::test_b09_another_tree_than_was_tested"),
+    OfImage(
+        "D01",
+        "the image's provenance is gone, about another image or commit, or signed by somebody else",
+        f"{DOCKER}/test_forged_images.py::test_d01_an_image_whose_provenance_does_not_hold_is_not_started",
+        "an image with the provenance of its build",
+        f"{DOCKER}/test_deploy_docker.py::test_releases_take_over_and_no_request_fails",
+    ),
     OfImage("S01", "the vulnerability data is 30 days old", f"{SCANS}::test_s01_old_data_means_nothing", *HONESTLY),
     OfImage(
         "S02",
