@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from sluice import masks
 from sluice.errors import DeployFailedError
 from tests.deploy_parts import City, release
-from tests.planted import FORMS, VALUE, told_in
-from tests.postgres.parts import rows
-
-TABLES = """
-SELECT relname FROM pg_class
-WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace ORDER BY 1
-"""
+from tests.planted import FORMS, VALUE, cells_of, files_of, told_in
 
 
 @pytest.fixture(autouse=True)
@@ -25,19 +17,6 @@ def only_here() -> Iterator[None]:
     masks.forget()
     yield
     masks.forget()
-
-
-def files_of(city: City) -> list[Path]:
-    """The runs' logs, the artifacts, and what is kept of releases and replicas."""
-    folders = (city.home.runs, city.home.artifacts, city.home.root / "apps")
-    return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-
-
-def cells_of(city: City) -> list[str]:
-    """Every cell of every row of ours, as text."""
-    tables = [name for (name,) in rows(city.engine, TABLES)]
-    found = [cell for name in tables for row in rows(city.engine, f'SELECT * FROM "{name}"') for cell in row]
-    return [cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False, default=str) for cell in found]
 
 
 def test_no_form_of_a_secret_is_in_errors_logs_artifacts_or_rows(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
