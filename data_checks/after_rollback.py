@@ -74,7 +74,7 @@ CONTRACT = Contract(
             "R02",
             (in_set("record", "target_present", ["True"]),),
             expected=lambda record, _: f"{record.release.digest if record.release else 'a release'} in the store",
-            observed=lambda record, _: "it is there" if record.target_present else "it is gone",
+            observed=lambda record, _: "it is there" if record.target_present else record.reason,
             unless=_no_target,
         ),
         Check(

@@ -99,8 +99,8 @@ def _go_back(mine: Turn, request: RollbackRequest, choice: Choice, rollback_id: 
     target = choice.target
     if target is None:
         return Outcome(reason=_nothing_to_go_to(choice))
-    if not choice.present:
-        return Outcome(release=target.release, reason=_gone(target.release))
+    if choice.absence:
+        return Outcome(release=target.release, reason=choice.absence)
     serves = choice.already_serves and choice.serving is not None
     data = ready_data(mine, steps, request, target, serves=serves)
     if data.readable is False and not serves:
@@ -140,12 +140,6 @@ def _prove(
     return replace(outcome, fenced=True)
 
 
-def _gone(release: Release) -> str:
-    if release.kind == "image":
-        return f"{release.reference} is neither local nor in the registry"
-    return f"the bundle of {release.digest[:19]} is gone or changed"
-
-
 def _nothing_to_go_to(choice: Choice) -> str:
     if choice.bad is None:
         return "nothing was ever deployed here, so there is nothing to go back to"
@@ -179,7 +173,7 @@ def _record(
         from_digest=choice.bad.digest if choice.bad else None,
         release=outcome.release,
         target_smoke_passed=choice.smoke_passed,
-        target_present=choice.present,
+        target_present=not choice.absence,
         fenced=outcome.fenced,
         running_digests=mine.site.running_digests(seen, mine.site.route, serving.service.health) if serving else (),
         replicas_declared=choice.target.declaration.replicas if choice.target else request.declaration.replicas,

@@ -21,14 +21,14 @@ class Choice:
         serving: the replicas that get the users' requests now.
         target: the release to go to, as it was deployed here; None when there is none.
         smoke_passed: the target had passed smoke in this environment.
-        present: the target runs, or its bundle is in the store unharmed.
+        absence: why the target cannot be had; empty: it runs, or lies unharmed where it is kept.
     """
 
     bad: Release | None
     serving: ReplicaSet | None
     target: Kept | None
     smoke_passed: bool
-    present: bool
+    absence: str = ""
 
     @property
     def already_serves(self) -> bool:
@@ -43,12 +43,12 @@ def choose(mine: Turn, request: RollbackRequest) -> Choice:
     bad = request.bad or (serving.release if serving is not None else None)
     release = _named(mine, request.to_digest) if request.to_digest else _usual(mine, serving, bad)
     if release is None:
-        return Choice(bad, serving, None, smoke_passed=False, present=False)
+        return Choice(bad, serving, None, smoke_passed=False, absence="no release")
     good = journal.smoke_passed(site.project, site.environment, release.digest)
     runs = serving is not None and serving.release.digest == release.digest
     kept = _as_it_runs(mine, serving, request) if runs and serving else _kept(mine, request, release)
-    present = runs or site.target.present(release, (kept or request).declaration)
-    return Choice(bad, serving, kept, smoke_passed=good, present=present)
+    absence = "" if runs else site.target.absence(release, (kept or request).declaration)
+    return Choice(bad, serving, kept, smoke_passed=good, absence=absence)
 
 
 def _usual(mine: Turn, serving: ReplicaSet | None, bad: Release | None) -> Release | None:

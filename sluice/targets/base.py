@@ -149,8 +149,8 @@ class Target(Protocol):
             DeployFailedError: it cannot be made ready, or its program is nowhere.
         """
 
-    def present(self, release: Release, declaration: Environment) -> bool:
-        """Tell whether :meth:`prepare` would find the release, unharmed."""
+    def absence(self, release: Release, declaration: Environment) -> str:
+        """Return why :meth:`prepare` would not find the release, unharmed; empty: it would."""
 
     def ask(self, launch: Launch, secrets: Mapping[str, str], words: Sequence[str], seconds: float) -> Said:
         """Run one command of the prepared release in the environment of a replica, and return what it said."""

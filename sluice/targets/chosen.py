@@ -35,9 +35,9 @@ class Targets:
         """See :class:`Target`."""
         return self._of(declaration).prepare(release, service, declaration, log)
 
-    def present(self, release: Release, declaration: Environment) -> bool:
+    def absence(self, release: Release, declaration: Environment) -> str:
         """See :class:`Target`."""
-        return self._of(declaration).present(release, declaration)
+        return self._of(declaration).absence(release, declaration)
 
     def ask(self, launch: Launch, secrets: Mapping[str, str], words: Sequence[str], seconds: float) -> Said:
         """See :class:`Target`."""

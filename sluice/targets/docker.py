@@ -59,10 +59,13 @@ class DockerTarget:
             )
         return Prepared(place=release.reference)
 
-    def present(self, release: Release, declaration: Environment) -> bool:
-        """Tell whether the engine or the registry has the image."""
+    def absence(self, release: Release, declaration: Environment) -> str:
+        """Return why neither the engine nor the registry gives the image; empty: one of them does."""
         engine = self._connect(declaration.docker)
-        return engine.image(release.reference) is not None or engine.in_registry(release.reference)
+        if engine.image(release.reference) is not None:
+            return ""
+        problem = engine.not_in_registry(release.reference)
+        return problem and f"{release.reference} is {problem}"
 
     def ask(self, launch: Launch, secrets: Mapping[str, str], words: Sequence[str], seconds: float) -> Said:
         """Run one command in a container of its own that is as a replica is, and remove it."""

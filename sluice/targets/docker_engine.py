@@ -13,15 +13,22 @@ import requests
 from docker.errors import APIError, NotFound
 
 from sluice.config.docker import DockerConfig, EngineTls
-from sluice.errors import DeployFailedError, InfrastructureError, TransientError
+from sluice.errors import DeployFailedError, TransientError
 from sluice.secrets import resolve
 from sluice.targets.base import Log, PortTakenError
 from sluice.targets.docker_files import packed, unpacked
 from sluice.tools.docker.engine import connect, told
-from sluice.tools.docker.pull import Failure, pull
+from sluice.tools.docker.pull import Failure, failure_of, pull
 
 TIMEOUT = 60.0  # seconds that the engine may take to answer; a hanging one is told, not waited for
 TAKEN = ("port is already allocated", "address already in use")
+
+ABSENT = {
+    "gone": "neither local nor in the registry",
+    "refused": "not local, and the registry refuses us",
+    "changed": "not local, and the registry gives other bytes than their digest says",
+    "down": "not local, and the registry does not answer",
+}
 
 Facts = dict[str, Any]
 """What the engine tells of a container or an image."""
@@ -70,14 +77,18 @@ class Engine:
             return dict(self._api.inspect_image(reference))
         return None
 
-    def in_registry(self, reference: str) -> bool:
-        """Tell whether the registry still has the image; asked through the engine, which has the way to it."""
-        try:
-            with self._told("ask the registry"):
+    def not_in_registry(self, reference: str) -> str:
+        """Return why an image that is not local cannot be had now; empty: the registry has it.
+
+        The engine asks, for it has the way there.
+        """
+        with self._told("ask the registry"):
+            try:
                 self._api.inspect_distribution(reference, auth_config=self._auth())
-        except InfrastructureError:  # refused, gone or down: it could not be pulled now
-            return False
-        return True
+            except APIError as error:
+                failure = failure_of(str(error.explanation or error))
+                return f"{ABSENT[failure.kind]}: {failure.words}" if failure.kind == "down" else ABSENT[failure.kind]
+        return ""
 
     def containers(self, labels: Mapping[str, str]) -> list[Facts]:
         """Return all containers that have these labels, ended ones too."""

@@ -67,9 +67,10 @@ class ProcessTarget:
         """Unpack the release and make its environment."""
         return bundles.prepare(self._unpack, release, service, self.home, log)
 
-    def present(self, release: Release, _declaration: Environment) -> bool:
-        """Tell whether the bundle is in the artifact store, unharmed."""
-        return bundles.in_store(release, self.home)
+    def absence(self, release: Release, _declaration: Environment) -> str:
+        """Return why the bundle cannot be had from the artifact store, unharmed; empty: it can."""
+        there = bundles.in_store(release, self.home)
+        return "" if there else f"the bundle of {release.digest[:19]} is gone or changed"
 
     def ask(self, launch: Launch, secrets: Mapping[str, str], words: Sequence[str], seconds: float) -> Said:
         """Run one command in the release's folder and environment."""

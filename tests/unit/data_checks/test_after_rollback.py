@@ -36,7 +36,7 @@ def test_a_rollback_to_as_many_replicas_as_the_old_release_had_is_believed() -> 
 
 
 def test_r02_the_target_is_gone() -> None:
-    caught(rollback(target_present=False), "R02", f"{DIGEST} in the store", "it is gone")
+    caught(rollback(target_present=False, reason="it is gone"), "R02", f"{DIGEST} in the store", "it is gone")
 
 
 def test_r01_the_target_never_passed_smoke_here() -> None:
