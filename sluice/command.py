@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from sluice import masks
 from sluice.errors import CommandError, ToolMissingError
@@ -24,7 +25,7 @@ from sluice.process_tree import KILL_GRACE_SECONDS, end_tree, group_alive
 from sluice.process_watch import Capture, LineSink, Meter
 from sluice.tally import TALLY
 
-__all__ = ["KILL_GRACE_SECONDS", "Completed", "LineSink", "mask", "run"]
+__all__ = ["KILL_GRACE_SECONDS", "Completed", "LineSink", "held", "mask", "run"]
 
 TAIL_LINES = 40
 CAPTURE_LIMIT = 64 * 1024 * 1024  # bytes of output that are kept
@@ -118,6 +119,23 @@ def run(
             next_step=f"Its last lines:\n{mask(done.tail(12), secrets)}",
         )
     return done
+
+
+def held(argv: Sequence[str | Path], errors: BinaryIO) -> subprocess.Popen[bytes]:
+    """Start a program that lives until its standard input ends, by our closing it or by our own end.
+
+    Args:
+        errors: file that its standard error goes to; standard output is a pipe.
+
+    Raises:
+        ToolMissingError: the program is not there or cannot be executed.
+    """
+    words = [str(word) for word in argv]
+    pipe = subprocess.PIPE
+    try:
+        return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=errors, start_new_session=True)
+    except (FileNotFoundError, PermissionError) as error:
+        raise _missing(words[0], None, error) from error
 
 
 def mask(text: str, secrets: Sequence[str]) -> str:

@@ -126,6 +126,8 @@ def _engines(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
             yield path, f"{dotted(path)}: tcp:// needs `tls` with ca, cert and key, else anybody is root there"
         elif docker.get("tls") and not by_tcp:
             yield path[:-1], f"{dotted(path[:-1])}.tls: only an engine at tcp:// takes certificates; remove it"
+        if docker.get("ssh") and not str(docker.get("engine", "")).startswith("ssh://"):
+            yield path[:-1], f"{dotted(path[:-1])}.ssh: only an engine at ssh:// takes a key; remove it"
 
 
 def _freezes(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:

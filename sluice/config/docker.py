@@ -32,6 +32,15 @@ class EngineTls(Declared):
     key: AbsolutePath = Field(description="File with its key.")
 
 
+class EngineSsh(Declared):
+    """How the system's `ssh` reaches an engine at `ssh://`, where ~/.ssh/config does not say it."""
+
+    key: AbsolutePath | None = Field(default=None, description="File with the private key; no other is tried.")
+    known_hosts: AbsolutePath | None = Field(
+        default=None, description="File with the host keys that are believed; ~/.ssh/known_hosts when empty."
+    )
+
+
 class RegistryLogin(Declared):
     """Who we are at the registry: when an engine pulls, and when a build pushes."""
 
@@ -44,10 +53,11 @@ class DockerConfig(Declared):
 
     engine: Engine = Field(
         default_factory=usual_engine,
-        description="`unix:///path`, `ssh://user@host` or, with `tls`, `tcp://host:2376`; the engine that builds when "
-        "empty: DOCKER_HOST of the services, else the usual socket.",
+        description="`unix:///path`, `ssh://user@host[:port][/socket]` or, with `tls`, `tcp://host:2376`; "
+        "the engine that builds when empty: DOCKER_HOST of the services, else the usual socket.",
     )
     tls: EngineTls | None = Field(default=None, description="Certificates for `tcp://`.")
+    ssh: EngineSsh | None = Field(default=None, description="Key and host keys for `ssh://`.")
     login: RegistryLogin | None = Field(
         default=None, description="Login at the registry; none when it lets anybody pull."
     )

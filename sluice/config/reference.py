@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from sluice.config.declared import Declared
-from sluice.config.docker import DockerConfig, EngineTls, RegistryLogin
+from sluice.config.docker import DockerConfig, EngineSsh, EngineTls, RegistryLogin
 from sluice.config.model import (
     BuildConfig,
     CanaryConfig,
@@ -63,6 +63,7 @@ SECTIONS: tuple[tuple[str, type[Declared]], ...] = (
     ("`environments.<name>.freeze[]`", Freeze),
     ("`environments.<name>.docker`", DockerConfig),
     ("`environments.<name>.docker.tls`", EngineTls),
+    ("`environments.<name>.docker.ssh`", EngineSsh),
     ("`environments.<name>.docker.login`, and `build.image.login`", RegistryLogin),
     ("`deploy[]`", Route),
     ("`waivers[]`", Waiver),

@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
-from functools import cache
 from typing import Any
 
-import docker
 import requests
 from docker.errors import APIError, NotFound
 
-from sluice.config.docker import DockerConfig, EngineTls
+from sluice.config.docker import DockerConfig, EngineSsh, EngineTls
 from sluice.errors import DeployFailedError, TransientError
 from sluice.secrets import resolve
 from sluice.targets.base import Log, PortTakenError
 from sluice.targets.docker_files import packed, unpacked
-from sluice.tools.docker.engine import connect, told
+from sluice.tools.docker.engine import Api, connect, told
 from sluice.tools.docker.pull import Failure, failure_of, pull
 
 TIMEOUT = 60.0  # seconds that the engine may take to answer; a hanging one is told, not waited for
@@ -47,7 +45,7 @@ class Engine:
     def __init__(self, config: DockerConfig) -> None:
         self.address = config.engine
         self._login = config.login
-        self._api = _client(os.getpid(), config.engine, config.tls)
+        self._api = _client(config)
 
     def pull(self, reference: str, log: Log | None = None) -> Facts:
         """Return the image, pulled by its digest unless it is there.
@@ -246,7 +244,16 @@ def _not_started(address: str, words: str) -> DeployFailedError:
     )
 
 
-@cache
-def _client(_process: int, address: str, tls: EngineTls | None) -> docker.APIClient:
-    """Return this process's client: connections cannot be shared with a child."""
-    return connect(address, tls, TIMEOUT).api
+_clients: dict[tuple[int, str, EngineTls | None, EngineSsh | None], Api] = {}
+
+
+def _client(config: DockerConfig) -> Api:
+    """Return this process's client, for connections cannot be shared with a child; a new one where its way was cut."""
+    key = (os.getpid(), config.engine, config.tls, config.ssh)
+    known = _clients.get(key)
+    if known is not None and known.alive:
+        return known
+    if known is not None:
+        known.close()
+    _clients[key] = connect(config.engine, config.tls, TIMEOUT, config.ssh).api
+    return _clients[key]

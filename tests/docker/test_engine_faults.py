@@ -37,13 +37,13 @@ SHORT = 10.0  # seconds that the engine is waited for here
 @contextmanager
 def impatience() -> Iterator[None]:
     """Wait for an engine for a short time only."""
-    docker_engine._client.cache_clear()
+    docker_engine._clients.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(docker_engine, "TIMEOUT", SHORT)
         try:
             yield
         finally:
-            docker_engine._client.cache_clear()
+            docker_engine._clients.clear()
 
 
 def test_an_engine_that_hangs_in_the_middle_of_a_deploy_is_not_waited_for(city: DockerCity) -> None:

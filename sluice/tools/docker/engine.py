@@ -18,8 +18,9 @@ from docker.tls import TLSConfig
 from docker.transport.unixconn import UnixHTTPConnection
 from requests.exceptions import RequestException
 
-from sluice.config.docker import EngineTls, usual_engine
+from sluice.config.docker import EngineSsh, EngineTls, usual_engine
 from sluice.errors import InfrastructureError, TransientError
+from sluice.tools.docker.tunnel import SshDownError, Tunnel
 
 SECONDS = 120.0  # of one request; a build streams, so that the limit is between two lines
 PROBE_SECONDS = 5.0
@@ -83,19 +84,29 @@ def engine(timeout: float = SECONDS) -> Iterator[DockerClient]:
         client.close()
 
 
-def connect(where: str, tls: EngineTls | None = None, timeout: float = SECONDS) -> DockerClient:
+def connect(
+    where: str, tls: EngineTls | None = None, timeout: float = SECONDS, ssh: EngineSsh | None = None
+) -> DockerClient:
     """Return a client of an engine that answers; every request of it has a time limit.
 
     Raises:
         EngineDownError: it does not answer.
         EngineTlsError: one of us does not believe the other's certificate.
+        HostKeyError, SshRefusedError, SshDownError: there is no way to its machine.
     """
     config = TLSConfig(client_cert=(tls.cert, tls.key), ca_cert=tls.ca, verify=True) if tls else None
     client = DockerClient.__new__(DockerClient)  # its own way to its `api` is the SDK's class alone
+    tunnel = Tunnel(where, ssh) if where.startswith("ssh://") else None
+    address = f"unix://{tunnel.socket}" if tunnel else where
     try:
-        client.api = _Api(base_url=where, version="auto", timeout=timeout, tls=config, use_ssh_client=True)
+        client.api = Api(base_url=address, version="auto", timeout=timeout, tls=config)
+        client.api.tunnel = tunnel
         return client
     except (DockerException, RequestException, OSError, ValueError) as error:
+        if tunnel is not None:
+            words = tunnel.words()
+            tunnel.close()
+            raise SshDownError("the engine's machine does not lead on to it", where=where, found=words) from error
         chain = _chain(error)
         refused = [each for each in chain if isinstance(each, ssl.SSLError | urllib3.exceptions.SSLError)]
         if refused:
@@ -137,8 +148,24 @@ def refusal(where: str, words: str) -> InfrastructureError:
     return EngineRefusedError("the Docker engine refused", where=where, next_step=f"The engine says: {words}")
 
 
-class _Api(APIClient):  # type: ignore[misc]
-    """The SDK's client, but it believes the declared authority: `requests` lets REQUESTS_CA_BUNDLE overrule it."""
+class Api(APIClient):  # type: ignore[misc]
+    """The SDK's client, but it believes the declared authority: `requests` lets REQUESTS_CA_BUNDLE overrule it.
+
+    The SDK's own way over ssh takes a package more, and one `docker` and one login there for each connection.
+    """
+
+    tunnel: Tunnel | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the way to the engine still stands."""
+        return self.tunnel is None or self.tunnel.alive
+
+    def close(self) -> None:
+        """Close the connections, and the way that was made for them."""
+        super().close()
+        if self.tunnel is not None:
+            self.tunnel.close()
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         return super().merge_environment_settings(url, proxies, stream, self.verify if verify is None else verify, cert)

@@ -81,6 +81,10 @@ SERVED = "service: {command: [a]}\nenvironments: {one: {port: 8001}, two: {port:
             ["1:46 environments.one.docker.tls: only an engine at tcp:// takes certificates; remove it"],
         ),
         (
+            "environments: {one: {target: docker, docker: {ssh: {key: /key}}}}\n",
+            ["1:46 environments.one.docker.ssh: only an engine at ssh:// takes a key; remove it"],
+        ),
+        (
             "test: {frameworks: [command]}\n",
             [
                 "1:7 test: key 'command' is missing; test.frameworks names `command`, which needs command and report",
