@@ -11,32 +11,19 @@ import requests
 from docker.errors import APIError, NotFound
 
 from sluice.config.docker import DockerConfig, EngineSsh, EngineTls
-from sluice.errors import DeployFailedError, TransientError
+from sluice.errors import DeployFailedError
 from sluice.secrets import resolve
 from sluice.targets.base import Log, PortTakenError
+from sluice.targets.docker_absence import ImageGoneError, absence, not_pulled
 from sluice.targets.docker_files import packed, unpacked
 from sluice.tools.docker.engine import Api, connect, told
-from sluice.tools.docker.pull import Failure, failure_of, pull
+from sluice.tools.docker.pull import failure_of, pull
 
 TIMEOUT = 60.0  # seconds that the engine may take to answer; a hanging one is told, not waited for
 TAKEN = ("port is already allocated", "address already in use")
 
-ABSENT = {
-    "gone": "neither local nor in the registry",
-    "refused": "not local, and the registry refuses us",
-    "changed": "not local, and the registry gives other bytes than their digest says",
-    "down": "not local, and the registry does not answer",
-}
-
 Facts = dict[str, Any]
 """What the engine tells of a container or an image."""
-
-
-class ImageGoneError(DeployFailedError):
-    """The image can be had neither from the engine nor from the registry."""
-
-    code = "IMAGE_GONE"
-    next_step = "Build it again (`sluice run --fresh`), or name another release."
 
 
 class Engine:
@@ -63,7 +50,7 @@ class Engine:
         with self._told("pull"):
             failure = pull(self._api, repository, digest, self._auth())
         if failure is not None:
-            raise self._not_pulled(reference, failure)
+            raise not_pulled(reference, failure, self._login)
         pulled = self.image(reference)
         if pulled is None:
             raise ImageGoneError("the engine pulled something else", where=self.address, found=reference)
@@ -84,8 +71,7 @@ class Engine:
             try:
                 self._api.inspect_distribution(reference, auth_config=self._auth())
             except APIError as error:
-                failure = failure_of(str(error.explanation or error))
-                return f"{ABSENT[failure.kind]}: {failure.words}" if failure.kind == "down" else ABSENT[failure.kind]
+                return absence(failure_of(str(error.explanation or error)))
         return ""
 
     def containers(self, labels: Mapping[str, str]) -> list[Facts]:
@@ -203,31 +189,6 @@ class Engine:
             return None
         secret = resolve({"password": self._login.password}, "docker.login")
         return {"username": self._login.username, **secret}
-
-    def _not_pulled(self, reference: str, failure: Failure) -> Exception:
-        if failure.kind == "refused":
-            return ImageGoneError(
-                "the registry refuses the pull",
-                code="PULL_REFUSED",
-                where=reference,
-                found=self._login.username if self._login else "no login",
-                next_step="Correct `docker.login` of the environment.",
-            )
-        if failure.kind == "changed":
-            return ImageGoneError(
-                "the registry gives other bytes than their digest says",
-                code="DIGEST_MISMATCH",
-                where=reference,
-                found=failure.words,
-                next_step="Look who changed it (`sluice verify DIGEST`), and build again: `sluice run --fresh`.",
-            )
-        if failure.kind == "gone":
-            return ImageGoneError(
-                "the image is neither local nor in the registry", where=reference, found=failure.words
-            )
-        return TransientError(
-            "the registry does not answer the engine", code="REGISTRY_DOWN", where=reference, found=failure.words
-        )
 
     def _told(self, what: str) -> AbstractContextManager[None]:
         return told(f"{self.address}: {what}")
