@@ -11,7 +11,14 @@ from rich.text import Text
 
 from sluice.artifacts import ArtifactStore
 from sluice.cli.ending import BRANCH, PROJECT, RUN, show_end, show_head
-from sluice.cli.report_sections import attachment_lines, change_lines, finding_lines, output_lines, sections
+from sluice.cli.report_sections import (
+    attachment_lines,
+    canary_lines,
+    change_lines,
+    finding_lines,
+    output_lines,
+    sections,
+)
 from sluice.cli.screen import err, mark, out, seconds
 from sluice.database import database
 from sluice.errors import UsageError
@@ -119,6 +126,8 @@ def _more(told: Report, stage: StageView) -> Iterator[Text]:
             yield from change_lines(told.tests.change, told.tests.change_gate)
     if stage.stage == StageName.SCAN and told.findings:
         yield from finding_lines(told.findings)
+    if stage.stage == StageName.DEPLOY and told.deployment:
+        yield from canary_lines(told.deployment.canary)
 
 
 def _stage(stage: StageView) -> None:

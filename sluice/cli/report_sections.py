@@ -1,4 +1,4 @@
-"""What `sluice report` says beside the stages: coverage of the change, new findings, waivers, lineage."""
+"""What `sluice report` says beside the stages: coverage of the change, new findings, canary, waivers, lineage."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from sluice.report.changed_lines import ChangeCoverage
-from sluice.report.document import AttachmentFacts, Findings, Report, Tests, Waiver
+from sluice.report.document import AttachmentFacts, CanaryFacts, Findings, Report, Tests, Waiver
 from sluice.report.lineage import Node
 from sluice.report.words import plain, several, short, uncoloured
 
 SHOWN = 10
 OUTPUT_LINES = 12
 RED = ("critical", "high")
+VERDICTS = {"no worse": "green", "worse": "red"}
 
 
 def change_lines(change: ChangeCoverage, gate: float | None = None) -> Iterator[Text]:
@@ -69,6 +70,13 @@ def finding_lines(findings: Findings) -> Iterator[Text]:
         )
     if len(shown) > SHOWN:
         yield Text(f"  … and {len(shown) - SHOWN} more", "dim")
+
+
+def canary_lines(steps: Sequence[CanaryFacts]) -> Iterator[Text]:
+    """Yield each share of the requests that a new release had, and how it did beside the old one."""
+    for each in steps:
+        told = f"  canary {each.weight} %: {each.verdict} after {each.seconds:.0f} s, {each.reason}"
+        yield Text(plain(told).replace("\n", " "), VERDICTS.get(each.verdict, "yellow"))
 
 
 def waiver_lines(waivers: tuple[Waiver, ...]) -> Iterator[Text]:

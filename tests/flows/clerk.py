@@ -22,7 +22,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if BROKEN == "health":
             status, body = 503, {}
-        elif BROKEN == "answers" and self.path == "/":
+        elif BROKEN == "answers" and self.path == "/" or BROKEN == "users" and self.path == "/users":
             status, body = 500, {}
         else:
             status, body = 200, {"commit": os.environ.get("SLUICE_COMMIT", ""), "path": self.path}
@@ -102,7 +102,7 @@ class Clerk:
         """Write the service anew, commit it, return the commit.
 
         Args:
-            broken: `health`, `answers` or `slow`: how the service misbehaves.
+            broken: `health`, `answers`, `users` (which no smoke check asks for) or `slow`: how the service misbehaves.
             changes: `red`, `seconds` of the tests; `files`; any section of sluice.yaml.
         """
         check = CHECK.replace("RED = False", f"RED = {changes.pop('red', False)}")

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sluice.artifacts import ArtifactStore
-from sluice.cli.report_sections import change_lines
+from sluice.cli.report_sections import canary_lines, change_lines
 from sluice.logs.shipper import LogShipper
 from sluice.records.testing import FailedTest
 from sluice.report.changed_lines import CoveredFile
@@ -159,6 +159,11 @@ def test_the_steps_of_a_canary_are_shown_though_it_was_stopped(world: World) -> 
     report = world.report(run_id)
     assert report.deployment is not None
     assert [(each.weight, each.verdict) for each in report.deployment.canary] == [(5, "no worse"), (25, "worse")]
+    lines = [line.plain for line in canary_lines(report.deployment.canary)]
+    assert lines[0] == (
+        "  canary 5 %: no worse after 60 s, 12 of 300 failed, 228 of 5700 of the old; p95 0.021 s, 0.02 s of the old"
+    )
+    assert lines[1].startswith("  canary 25 %: worse after 60 s, <img src=x onerror=alert(1)>[31m<U+202E>")
     data = plain_data(report)["deployment"]["canary"]
     assert (data[0]["new_requests"], data[0]["old_p95"]) == (300, 0.02)
     page = Page(render(report))
