@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import product
 
+from sluice.config.canary import CanaryConfig
 from sluice.failpoints import MOMENTS
 from sluice.records.build import Release
 from tests.deploy_parts import STEPS, City, Load
@@ -106,6 +107,35 @@ def rollback_killed(city: City, point: Point, make: Callable[[str], Release]) ->
     assert city.serving() == (wanted if switched else before)
     assert city.fences() == ({bad.digest} if switched else set())
     city.forget_fences()
+
+
+def canary_killed(city: City, point: Point, make: Callable[[str], Release]) -> None:
+    """Kill a canary at a point of a step; afterwards the release before it has all requests again."""
+    before, wanted = _turns(city)
+    fresh, seen = make(wanted), list[bool]()
+    # Late answers are no difference here: a busy machine gives them to both.
+    steps = CanaryConfig(weights=(50, 60), hold=0.5, min_requests=20, max_p95_increase=60.0)
+
+    killed(city, point, lambda: city.release(fresh, strategy="canary", canary=steps), looking(seen))
+
+    assert seen == [point != ("canary-50", "before")]
+    assert city.serving() == before
+    assert not is_split(city)
+
+
+def looking(seen: list[bool]) -> Callable[[City], Release | None]:
+    """Return who settles, having noted whether the proxy knows two releases."""
+
+    def settle(city: City) -> Release | None:
+        seen.append(is_split(city))
+        return city.settle()
+
+    return settle
+
+
+def is_split(city: City) -> bool:
+    """Tell whether some requests may be answered by another release than the one that serves."""
+    return city.world.site("greeter", "staging", print).route.is_split()
 
 
 def _turns(city: City) -> tuple[str, str]:

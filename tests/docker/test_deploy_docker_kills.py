@@ -14,7 +14,7 @@ import pytest
 from sluice.errors import SluiceError
 from tests.deploy_parts import STEPS, Parts, get, wait_for
 from tests.docker_city import DockerCity, Images, running_docker_city
-from tests.kill_parts import ROLLBACK_STEPS, Point, deploy_killed, killed, points, rollback_killed, third
+from tests.kill_parts import ROLLBACK_STEPS, Point, canary_killed, deploy_killed, killed, points, rollback_killed, third
 from tests.postgres_server import TEMPLATE
 
 pytestmark = pytest.mark.docker
@@ -42,6 +42,10 @@ def test_a_deploy_killed_anywhere_is_settled(city: DockerCity, point: Point) -> 
 @pytest.mark.parametrize("point", chosen(ROLLBACK_STEPS), ids=":".join)
 def test_a_rollback_killed_anywhere_is_settled(city: DockerCity, point: Point) -> None:
     rollback_killed(city, point, city.images.release)
+
+
+def test_a_canary_killed_in_a_step_is_settled(city: DockerCity) -> None:
+    canary_killed(city, ("canary-50", "effect"), city.images.release)
 
 
 def test_the_next_run_settles_what_was_killed_and_takes_over(city: DockerCity) -> None:

@@ -9,12 +9,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from sluice.config.canary import CanaryConfig
 from sluice.config.watch import WatchConfig
-from sluice.records.build import Release
 from sluice.stages.deploy import deploy
 from tests.deploy_parts import STEPS, City, Load, get, release, running_city, running_parts, wait_for
-from tests.kill_parts import ROLLBACK_STEPS, Point, deploy_killed, in_child, killed, points, rollback_killed
+from tests.kill_parts import (
+    ROLLBACK_STEPS,
+    Point,
+    canary_killed,
+    deploy_killed,
+    in_child,
+    is_split,
+    killed,
+    looking,
+    points,
+    rollback_killed,
+)
 from tests.postgres_server import TEMPLATE
 
 pytestmark = pytest.mark.faults
@@ -44,36 +53,23 @@ def test_a_deploy_killed_anywhere_is_settled(city: City, point: Point) -> None:
 
 @pytest.mark.parametrize("point", points(("canary-50", "canary-60")), ids=":".join)
 def test_a_canary_killed_anywhere_is_settled(city: City, point: Point) -> None:
-    before = city.serving()
-    fresh = city.store(release("two" if before == "one" else "one"))
-    steps = CanaryConfig(weights=(50, 60), hold=0.5, min_requests=20)
-    split: list[bool] = []
-
-    def look_and_settle(city: City) -> Release | None:
-        split.append(city.world.site("greeter", "staging", print).route.is_split())
-        return city.settle()
-
-    load = killed(city, point, lambda: city.release(fresh, strategy="canary", canary=steps), look_and_settle)
-
-    assert split == [point != ("canary-50", "before")]
-    assert load.failed == {}
-    assert city.serving() == before
-    assert not city.world.site("greeter", "staging", print).route.is_split()
+    canary_killed(city, point, lambda name: city.store(release(name)))
 
 
 def test_a_watch_that_is_killed_leaves_the_new_release_alone(city: City) -> None:
     fresh = city.store(release("two" if city.serving() == "one" else "one"))
-    judged: list[bool] = []
+    seen: list[bool] = []
 
-    def look_and_settle(city: City) -> Release | None:
-        judged.append(city.world.site("greeter", "staging", print).route.is_split())
-        return city.settle()
+    killed(
+        city,
+        ("watch", "before"),
+        lambda: city.release(fresh, watch=WatchConfig(duration=30.0)),
+        looking(seen),
+    )
 
-    killed(city, ("watch", "before"), lambda: city.release(fresh, watch=WatchConfig(duration=30.0)), look_and_settle)
-
-    assert judged == [True]
+    assert seen == [True]
     assert city.serving() == fresh.version.partition("+")[0]
-    assert not city.world.site("greeter", "staging", print).route.is_split()
+    assert not is_split(city)
 
 
 @pytest.mark.parametrize("point", points(ROLLBACK_STEPS), ids=":".join)
