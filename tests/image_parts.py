@@ -41,7 +41,7 @@ class Yard:
         """Where the images go."""
         return f"{self.registry.host}/{self.name}"
 
-    def commit(self, files: Mapping[str, str] | None = None) -> SourceRef:
+    def commit(self, files: Mapping[str, str] | Mapping[str, str | bytes] | None = None) -> SourceRef:
         """Commit exactly these files."""
         return commit(self.tmp / "repository", FILES if files is None else files)
 

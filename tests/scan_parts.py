@@ -34,7 +34,7 @@ def git(repository: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
-def commit(repository: Path, files: Mapping[str, str]) -> SourceRef:
+def commit(repository: Path, files: Mapping[str, str] | Mapping[str, str | bytes]) -> SourceRef:
     """Make the repository hold exactly `files` in a new commit, and return it as an accepted source."""
     if not repository.exists():
         repository.mkdir(parents=True)
@@ -44,7 +44,7 @@ def commit(repository: Path, files: Mapping[str, str]) -> SourceRef:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     for name, text in files.items():
         (repository / name).parent.mkdir(parents=True, exist_ok=True)
-        (repository / name).write_text(text)
+        (repository / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     git(repository, "add", "--all", "--force")
     git(repository, "commit", "--quiet", "--allow-empty", "-m", "Change")
     return SourceRef(

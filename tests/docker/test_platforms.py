@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+
 import pytest
 
 from sluice.errors import SluiceError
+from tests.arm64_program import emulated, program
 from tests.boundaries import check
 from tests.docker_parts import Registry
 from tests.image_parts import Yard
@@ -28,6 +32,21 @@ def test_two_platforms_are_one_index(yard: Yard, registry: Registry) -> None:
     assert check(record, platforms=BOTH, **known).stops == ()
     (stop,) = check(record, platforms=(*BOTH, "linux/riscv64"), **known).stops
     assert (stop.code, "linux/riscv64: not in the release" in stop.observed) == ("B03", True)
+
+
+def test_a_step_for_another_machine_runs_under_its_emulator(yard: Yard, registry: Registry) -> None:
+    said = f"on arm64: {yard.name}\n"
+    text = 'FROM scratch\nCOPY --chmod=755 app /app\nRUN ["/app"]\n'
+    source = yard.commit({"Dockerfile": text, "app": program("/made", said)})
+    with emulated():
+        record = yard.build(yard.request(source, {"platforms": ("linux/arm64",)}))
+    assert record.image is not None
+    assert [each.platform for each in record.image.platforms] == ["linux/arm64"]
+    layer = registry.manifest(yard.name, "latest")["layers"][-1]["digest"]
+    with tarfile.open(fileobj=io.BytesIO(registry.ask("GET", f"{yard.name}/blobs/{layer}").content)) as tar:
+        made = tar.extractfile("made")
+        assert made is not None
+        assert made.read().decode() == said
 
 
 def test_a_step_that_this_machine_cannot_run_says_what_is_missing(yard: Yard) -> None:
