@@ -62,9 +62,7 @@ class DockerTarget:
     def absence(self, release: Release, declaration: Environment) -> str:
         """Return why neither the engine nor the registry gives the image; empty: one of them does."""
         engine = self._connect(declaration.docker)
-        if engine.image(release.reference) is not None:
-            return ""
-        problem = engine.not_in_registry(release.reference)
+        problem = "" if engine.image(release.reference) else engine.not_in_registry(release.reference)
         return problem and f"{release.reference} is {problem}"
 
     def ask(self, launch: Launch, secrets: Mapping[str, str], words: Sequence[str], seconds: float) -> Said:
@@ -88,10 +86,11 @@ class DockerTarget:
             self._forget_volumes(engine, launch.project, launch.environment)
 
     def end_asked(self, project: str, environment: str, _mark: str) -> None:
-        """Remove the containers of commands, whatever they are: who calls holds the environment and runs none."""
+        """Remove the containers of commands and their secrets: who calls holds the environment and runs none."""
         for engine in map(self._connect, self.engines.known(project, environment)):
             for each in engine.containers(self._labels(project, environment, once="")):
                 engine.remove(each["Id"], 1.0)
+            self._forget_volumes(engine, project, environment)
 
     def start(self, launch: Launch, secrets: Mapping[str, str]) -> ReplicaSet:
         """Start all replicas aside; returns before they answer."""

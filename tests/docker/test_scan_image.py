@@ -13,7 +13,7 @@ from sluice.config.model import ScanConfig
 from sluice.errors import SluiceError
 from sluice.records.build import BuildRecord
 from sluice.records.common import StageContext
-from sluice.records.scan import FindingKind, ScanRecord, ScanRequest
+from sluice.records.scan import FindingKind, FindingSeverity, ScanRecord, ScanRequest
 from sluice.stages.scan import scan
 from sluice.stages.scan_image import SBOM_TYPE
 from sluice.stages.workplace import open_workplace
@@ -46,12 +46,18 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def scanned(yard: Yard, built: BuildRecord, files: Mapping[str, str], login: RegistryLogin | None = None) -> ScanRecord:
+def scanned(
+    yard: Yard,
+    built: BuildRecord,
+    files: Mapping[str, str],
+    login: RegistryLogin | None = None,
+    deny: tuple[str, ...] = (),
+) -> ScanRecord:
     assert built.image is not None
     request = ScanRequest(
         source=yard.commit(files),
         release=built.release,
-        config=ScanConfig(scanners=("trivy",)),
+        config=ScanConfig.model_validate({"scanners": ["trivy"], "licences": {"deny": deny}}),
         layers=built.image.layers,
         login=login,
         dockerfile="Dockerfile",
@@ -132,3 +138,21 @@ def test_a_private_image_is_scanned_with_its_login_and_gone_without(
     elsewhere = built.release.model_copy(update={"digest": OTHER_DIGEST})
     with pytest.raises(SluiceError, match="IMAGE_GONE"):
         scanned(private, built.model_copy(update={"release": elsewhere}), files, RegistryLogin.model_validate(login))
+
+
+def test_a_denied_licence_says_its_layer_and_whether_the_base_brings_it(yard: Yard, data: Path) -> None:
+    def licensed(base: str, name: str) -> dict[str, str]:
+        files = with_package(base, name, "1.0")
+        return files | {"METADATA": files["METADATA"].replace("License: MIT", "License: MPL-2.0")}
+
+    base = yard.make(licensed(BUSYBOX, "below"))
+    files = licensed(base.release.reference, "above")
+    built = yard.make(files)
+    assert built.image is not None
+    record = scanned(yard, built, files, deny=("MPL-*",))
+    found = {each.package: each for each in of_kind(record, FindingKind.LICENCE)}
+    assert {name: each.from_base for name, each in found.items()} == {"below": True, "above": False}
+    layers = {layer.digest: layer.from_base for layer in built.image.layers}
+    assert {name: layers[each.layer] for name, each in found.items()} == {"below": True, "above": False}
+    assert {each.severity for each in found.values()} == {FindingSeverity.CRITICAL}
+    assert not record.passed
