@@ -21,7 +21,7 @@ from sluice.stages.build_project import version_from_git
 from sluice.stages.testing.interpreter import Interpreter
 from sluice.stages.workplace import Workplace, now
 from sluice.tools import git
-from sluice.tools.git_history import read_file, tags_at
+from sluice.tools.git_history import names_at, read_file, tags_at
 from sluice.tools.meter import Meter, metered
 from sluice.tools.uv import version
 
@@ -42,7 +42,7 @@ def inputs(request: BuildRequest, context: StageContext) -> dict[str, str]:
         return image_inputs(request, context)
     mirror, commit = Path(request.source.mirror), request.source.commit
     config = request.config.model_dump(mode="json", exclude={"timeout"})
-    texts = [read_file(mirror, commit, name) for name in _PACKAGING]
+    texts = [read_file(mirror, commit, name) for name in names_at(mirror, commit, _PACKAGING)]
     described = f"{commit} {' '.join(tags_at(mirror, commit))}" if version_from_git(texts) else ""
     return {
         "source": request.source.identity,

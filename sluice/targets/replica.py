@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from sluice.config.model import Environment, Service
+from sluice.process_tree import family
 from sluice.targets.base import Launch, ReplicaSet
 
 INHERITED = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
@@ -62,15 +63,6 @@ def configuration_of(service: Service, declaration: Environment, secrets: Mappin
     }
     key = json.dumps(dict(sorted(secrets.items()))).encode()
     return hmac.new(key, json.dumps(declared, sort_keys=True).encode(), hashlib.sha256).hexdigest()
-
-
-def family(pid: int) -> list[psutil.Process]:
-    """Return process `pid` and all its descendants; empty when it is gone."""
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
 
 
 def command_line(pid: int) -> bytes:

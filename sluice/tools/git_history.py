@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,3 +135,8 @@ def read_file(mirror: Path, commit: str, path: str) -> str | None:
     """Return a file's text at a commit; None when the commit has no such file."""
     done = git(["cat-file", "blob", f"{commit}:{path}"], cwd=mirror, accept=None)
     return done.output if done.exit_code == 0 else None
+
+
+def names_at(mirror: Path, commit: str, paths: Sequence[str]) -> list[str]:
+    """Return which of these paths there are at a commit."""
+    return fields(["ls-tree", "-z", "--name-only", commit, "--", *paths], cwd=mirror)
