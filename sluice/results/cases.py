@@ -27,7 +27,6 @@ COLUMNS = (
 )
 STATUSES = ("passed", "flaky", "failed", "error", "skipped", "xfailed", "xpassed")
 RED = ("failed", "error")
-QUOTES = 8  # around the four texts of a row
 # How runners word that an expected failure passed: pytest, unittest (ours, xmlrunner, pytest), Jest, Playwright.
 UNEXPECTED = (
     "[XPASS(strict)]",
@@ -123,34 +122,34 @@ class CaseWriter:
         message: str = "",
         detail: str = "",
         notes: Notes | None = None,
+        written: str = "",
     ) -> None:
-        """Write one case. The row's text is cut to what a table can hold."""
-        tally = self.tally
+        """Write one case, its text cut to what a table can hold; `written`: its duration as the report has it."""
         ident = case_id(classname, name) if self._left_out else ""
         if ident and (notes := self._with_tries(ident, status, duration, notes)) is LEFT_OUT:
             return
         file = self._file(file) if file else ""
-        key = hash((suite, file, classname, name))
+        key, tally = hash((suite, file, classname, name)), self.tally
         occurrence = self._repeated(key, classname, name) if key in self._seen else 1
         self._seen.add(key)
         if status == "passed" and (notes or self._xpassed):
             status = self._passed(case_id(classname, name), notes)
         tally.counts[status] += 1
-        self._total += 1
+        self._total = total = self._total + 1
         tally.case_seconds += duration or 0.0
         if status in RED:
             self._keep_failure(key, classname, name, status, message, detail)
-        if tally.written < MAX_CASES:
-            tally.written += 1
-            if len(name) > NAME_LIMIT or len(classname) > NAME_LIMIT:
-                classname, name = short(classname), short(name)
-            told = self._notes_text(notes, classname, name) if notes else ""
-            seconds, texts = "" if duration is None else f"{duration:.9g}", f'"{suite}","{classname}","{name}","{file}"'
-            if message or detail or told or line or texts.count('"') != QUOTES:
-                head = (self._total, suite, classname, name, file, line, status, seconds)
-                self._write((*head, message, detail, occurrence, told))
-            else:  # most rows: the csv writer takes as long as the rest of a case
-                self._write_text(f"{self._total},{texts},,{status},{seconds},,,{occurrence},\n")
+        if total > MAX_CASES:
+            return
+        tally.written = total
+        if len(name) + len(classname) > NAME_LIMIT:
+            classname, name = short(classname), short(name)
+        told = self._notes_text(notes, classname, name) if notes else ""
+        seconds = written or ("" if duration is None else f"{duration:.9g}")
+        if message or detail or told or line or '"' in name or '"' in classname or '"' in suite or '"' in file:
+            self._write((total, suite, classname, name, file, line, status, seconds, message, detail, occurrence, told))
+        else:  # most rows: the csv writer takes as long as the rest of a case
+            self._write_text(f'{total},"{suite}","{classname}","{name}","{file}",,{status},{seconds},,,{occurrence},\n')
 
     def attach(self, test: str, paths: Sequence[str], ordinal: int = 0, folder: str = "") -> None:
         """Note files that a case names, or a suite (test "", ordinal 0)."""

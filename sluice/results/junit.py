@@ -24,6 +24,7 @@ OTHER_FORMATS = {
     "testExecutions": "SonarQube",
     "html": "HTML",
 }
+PLAIN = 11  # characters of a duration that are kept as they are: no more digits than a row would have
 _STAMP = re.compile(r"-\d{14}$")
 _NOT_RUN = {"notrun", "skipped", "disabled", "untested"}
 
@@ -123,14 +124,18 @@ class JUnitHandler:
     def _end_case(self, case: dict[str, str]) -> None:
         get = case.get
         classname, name, time = get("classname", ""), get("name", ""), get("time")
-        duration = seconds(time)
-        if duration is None and time is not None:
-            self._writer.tally.invalid_durations += 1
+        duration, written = seconds(time), ""
+        if time is not None:
+            if duration is None:
+                self._writer.tally.invalid_durations += 1
+            elif len(time) <= PLAIN and "," not in time:
+                written = time
         if self._inner is not None:
             self._end_noted_case(self._inner, case, duration)
             return
         status = "skipped" if get("status", "") in _NOT_RUN else "passed"
-        self._writer.add(self._suite, classname, name, get("file", ""), get("line", ""), status, duration)
+        file, line = get("file", ""), get("line", "")
+        self._writer.add(self._suite, classname, name, file, line, status, duration, written=written)
 
     def _end_noted_case(self, inner: OpenCase, case: dict[str, str], duration: float | None) -> None:
         tally = self._writer.tally
