@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sluice.command import mask
 from sluice.config.watch import WatchConfig
@@ -144,6 +144,9 @@ def confirm(site: Site, new: ReplicaSet) -> tuple[Replica, ...]:
         DeployFailedError: `RUNNING_DIGEST`, `NOT_SERVING`.
     """
     seen = site.target.observe(new)
+    healthy = sum(replica.healthy for replica in seen)
+    if not healthy:  # nothing of it answers: each request through the proxy would only wait for it
+        raise _not_serving(site, new, seen, f"{healthy} healthy replicas")
     digests = site.running_digests(seen, site.route, new.service.health)
     if digests != (new.release.digest,):
         raise DeployFailedError(
@@ -154,15 +157,19 @@ def confirm(site: Site, new: ReplicaSet) -> tuple[Replica, ...]:
             allowed=new.release.digest,
         )
     problem = answers(site.port, new.service.health)
-    if problem or not all(replica.healthy for replica in seen):
-        raise DeployFailedError(
-            "the environment does not answer after the switch",
-            code="NOT_SERVING",
-            where=f"GET {site.address}{new.service.health}",
-            found=problem or f"{sum(replica.healthy for replica in seen)} healthy replicas",
-            allowed=f"status 200 and {len(seen)} healthy replicas",
-        )
+    if problem or healthy < len(seen):
+        raise _not_serving(site, new, seen, problem or f"{healthy} healthy replicas")
     return seen
+
+
+def _not_serving(site: Site, new: ReplicaSet, seen: Sequence[Replica], found: str) -> DeployFailedError:
+    return DeployFailedError(
+        "the environment does not answer after the switch",
+        code="NOT_SERVING",
+        where=f"GET {site.address}{new.service.health}",
+        found=found,
+        allowed=f"status 200 and {len(seen)} healthy replicas",
+    )
 
 
 def leave(site: Site, steps: Steps, old: ReplicaSet) -> None:

@@ -73,19 +73,16 @@ class Caddy:
     def answered_by(self, route: Route, path: str) -> tuple[str, ...]:
         """Return the distinct `host:port` that answer one round of requests to `path`; `status NNN` for a refusal.
 
-        A round in which a request got no answer is begun again; what the last one saw is told.
+        A round in which a request got no answer is begun again; what the last one saw is told. When the proxy itself
+        says that nobody answers, it has waited for all of them: it is not asked again.
         """
         asked = httpx.URL(route.address + path).raw_path.decode()
+        slots = max(SLOTS, len(route.upstreams()))
         # Not httpx: a deploy asks some 36 times, and it takes five times the CPU of this for each.
         with closing(HTTPConnection("127.0.0.1", route.port, timeout=SECONDS)) as connection:
-            for attempt in range(1, ROUNDS + 1):
-                told = set()
-                for _ in range(max(SLOTS, len(route.upstreams()))):
-                    who, answered = _who(connection, asked)
-                    told.add(who)
-                    if not answered and attempt < ROUNDS:
-                        break
-                else:
+            for again in reversed(range(ROUNDS)):
+                told, whole = _round(connection, asked, slots, patient=not again)
+                if whole:
                     break
         return tuple(sorted(told))
 
@@ -131,6 +128,10 @@ class Caddy:
         return answer
 
 
+class _NobodyError(Exception):
+    """The proxy answers itself, for nobody behind it does."""
+
+
 def _refuse_taken(route: Route) -> None:
     if not is_free(route.port):
         raise ProxyError(
@@ -142,14 +143,31 @@ def _refuse_taken(route: Route) -> None:
         )
 
 
-def _who(connection: HTTPConnection, path: str) -> tuple[str, bool]:
-    """Return who answers a request, and whether anybody does; the connection serves the next one too."""
-    try:
-        connection.request("GET", path, headers={PROBE: "1"})
-        answer = connection.getresponse()
-        answer.read()
-    except (OSError, HTTPException) as error:
-        connection.close()
-        return type(error).__name__, False
-    good = answer.status == httpx.codes.OK
-    return answer.headers.get(ANSWERED_BY, "unknown") if good else f"status {answer.status}", True
+def _round(connection: HTTPConnection, path: str, count: int, *, patient: bool) -> tuple[set[str], bool]:
+    """Return who answers so many requests, and whether each got an answer; only the patient go on after one without."""
+    told, whole = set(), True
+    for _ in range(count):
+        try:
+            told.add(_who(connection, path))
+        except _NobodyError as nobody:
+            return {*told, str(nobody)}, True
+        except (OSError, HTTPException) as error:
+            connection.close()
+            told.add(type(error).__name__)
+            whole = False
+            if not patient:
+                break
+    return told, whole
+
+
+def _who(connection: HTTPConnection, path: str) -> str:
+    """Return who answers a request; the connection serves the next one too."""
+    connection.request("GET", path, headers={PROBE: "1"})
+    answer = connection.getresponse()
+    answer.read()
+    told = answer.headers.get(ANSWERED_BY)
+    if answer.status == httpx.codes.OK:
+        return told or "unknown"
+    if told is None:
+        raise _NobodyError(f"status {answer.status}")
+    return f"status {answer.status}"

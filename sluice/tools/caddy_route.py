@@ -17,12 +17,8 @@ SLOTS = 12  # upstreams of a route, shared evenly by 1, 2, 3, 4, 6 and 12 replic
 TRY_SECONDS = 5.0  # how long a user's request looks for a replica that takes it
 SHORT_TRY_SECONDS = 0.2  # where a broken answer is the answer (a smoke test's), or another release answers in its place
 ASIDE, SHARE = "aside", "share"  # of a route's folder: the upstreams for a share of the requests, and that share
-WATCHED, STANDBY, MARK, YES = (
-    "watched",
-    "standby",
-    "mark",
-    "yes",
-)  # the upstreams again, who answers what they fail, and whether so
+# The upstreams again, who answers what they fail, and whether so.
+WATCHED, STANDBY, MARK, YES = "watched", "standby", "mark", "yes"
 
 
 @dataclass(frozen=True)
@@ -66,9 +62,8 @@ class Route:
             folder.mkdir(mode=0o700, exist_ok=True)
             for slot in range(max(SLOTS, len(addresses))):
                 (folder / str(slot)).write_text(addresses[slot % len(addresses)])
-        (fresh / WATCHED).symlink_to(
-            "."
-        )  # other names of the same files: what Caddy holds against one is not the other's
+        # Other names of the same files: what Caddy holds against one is not the other's.
+        (fresh / WATCHED).symlink_to(".")
         (fresh / SHARE).write_text(f"{round(percent / 100 * 2**32):08x}" if aside else "")
         (fresh / MARK).write_text(YES if standby else "")
         link = self.folder / f"{fresh.name}.link"

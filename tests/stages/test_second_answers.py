@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -16,6 +15,7 @@ from sluice.tools.caddy import Caddy
 from sluice.tools.caddy_route import SLOTS, Route
 from sluice.tools.caddy_server import ANSWERED_BY
 from tests.deploy_parts import Parts, free_port
+from tests.serving import serving
 
 ROUNDS = 20
 
@@ -60,16 +60,8 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-@contextmanager
-def app(name: str, status: int) -> Iterator[App]:
-    with App(name, status) as server:
-        thread = Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+def app(name: str, status: int) -> AbstractContextManager[App]:
+    return serving(App(name, status))
 
 
 def ask(route: Route, method: str = "GET", body: str | None = None, headers: dict[str, str] | None = None) -> str:
@@ -164,3 +156,11 @@ def test_who_gets_no_answer_asks_a_whole_round_again(caddy: Caddy, tmp_path: Pat
 
         new.breaks = 3
         assert caddy.answered_by(direct, "/") == ("RemoteDisconnected", "new")
+
+
+def test_where_nobody_answers_is_asked_once(caddy: Caddy, route: Route) -> None:
+    route.point([f"127.0.0.1:{free_port()}"])
+
+    assert caddy.answered_by(route, "/") == ("status 502",)
+
+    assert caddy.traffic(route.name)[0].requests == 1, "each request waits for somebody for seconds"

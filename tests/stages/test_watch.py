@@ -12,8 +12,10 @@ from threading import Event
 import pytest
 
 from sluice.config.watch import WatchConfig
-from sluice.errors import Exit
+from sluice.errors import DeployFailedError, Exit
+from sluice.stages.deploy_site import Site
 from sluice.stages.deploy_watch import WatchFailedError
+from sluice.targets.base import ReplicaSet
 from tests.deploy_parts import City, Load, get, release
 
 WATCH = WatchConfig(duration=30.0, max_p95=0.5)
@@ -62,6 +64,32 @@ def test_what_breaks_later_is_taken_back(city: City, behaviour: str, told: str) 
     assert (healed.passed, healed.fenced, healed.release) == (True, True, release("one"))
     assert city.serving() == "one"
     assert caught.value.exit_code == Exit.SMOKE_FAILED
+
+
+def test_a_release_that_is_gone_right_after_its_switch_is_asked_for_nothing(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_to, asked = Site.send_to, list[str]()
+
+    def ask(*_: object) -> tuple[str, ...]:
+        asked.append("a round of requests")
+        return ()
+
+    def then_gone(site: Site, replicas: ReplicaSet, standby: ReplicaSet | None = None) -> None:
+        send_to(site, replicas, standby)
+        if standby is not None:
+            site.target.remove(replicas)
+            monkeypatch.setattr(Site, "running_digests", ask)
+
+    city.release(release("one"))
+    monkeypatch.setattr(Site, "send_to", then_gone)
+
+    with pytest.raises(DeployFailedError, match="NOT_SERVING") as caught:
+        city.release(release("two"), watch=WATCH)
+
+    assert (caught.value.found, asked) == ("0 healthy replicas", [])
+    assert get(city.url) == (200, "one")
+    assert city.states() == ["serving", "failed"]
 
 
 def test_a_bad_release_finishes_the_requests_that_it_has(city: City) -> None:
