@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import shutil
 import tarfile
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ class Images:
     def build(self, name: str, behaviour: str, server: str) -> Release:
         """Make the image of a program and push it."""
         context = _tar({"Dockerfile": DOCKERFILE, "server.py": server})
-        tag = f"{name}-{behaviour}".replace(" ", "-")
+        tag = re.sub(r"[^\w.-]+", "-", f"{name}-{behaviour}")
         with self.engine.client() as client:
             client.images.build(fileobj=context, custom_context=True, tag=f"{self.repository}:{tag}", rm=True)
             for line in client.api.push(self.repository, tag, stream=True, decode=True):
