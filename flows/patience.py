@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -82,13 +83,8 @@ def _sending(method: Call, bounded: Callable[[Call], Call]) -> Call:
 def _bounded(once: Call) -> Call:
     @wraps(once)
     def tried(*words: Any, **named: Any) -> Any:
-        try:
-            answer = once(*words, **named)
-        except SILENCE as error:
-            PATIENCE.missed(error)
-            raise
-        PATIENCE.heard()
-        return answer
+        with _listening():
+            return once(*words, **named)
 
     return tried
 
@@ -96,12 +92,18 @@ def _bounded(once: Call) -> Call:
 def _bounded_async(once: Callable[..., Awaitable[Any]]) -> Call:
     @wraps(once)
     async def tried(*words: Any, **named: Any) -> Any:
-        try:
-            answer = await once(*words, **named)
-        except SILENCE as error:
-            PATIENCE.missed(error)
-            raise
-        PATIENCE.heard()
-        return answer
+        with _listening():
+            return await once(*words, **named)
 
     return tried
+
+
+@contextmanager
+def _listening() -> Iterator[None]:
+    """Note whether the server answers what is asked in the block."""
+    try:
+        yield
+    except SILENCE as error:
+        PATIENCE.missed(error)
+        raise
+    PATIENCE.heard()
