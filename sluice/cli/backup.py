@@ -7,7 +7,7 @@ import json
 import typer
 
 from sluice.cli.screen import out
-from sluice.errors import ContractRejectedError, UsageError
+from sluice.errors import ContractRejectedError
 from sluice.settings import Settings
 
 backups = typer.Typer(no_args_is_help=True, help="Backups of the services' databases, one before each migration.")
@@ -62,13 +62,8 @@ def verify_backups(
     from sluice.services.backups import chosen, prove
     from sluice.store.journal import Journal
 
-    found = chosen(Journal(database()).backups(project), backup)
-    if not found:
-        raise UsageError(
-            "there is no such backup", code="BACKUP_UNKNOWN", found=backup, next_step="`sluice backup list` shows them."
-        )
     bad = []
-    for made in found:
+    for made in chosen(Journal(database()).backups(project), backup):
         proof = prove(Settings(), made)
         bad += [f"{made.id[:8]}: {proof.problem}"] if proof.problem else []
         told = proof.problem or f"{len(made.tables)} tables, {made.rows} rows restored in {proof.seconds:.1f} s"

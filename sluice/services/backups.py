@@ -14,13 +14,26 @@ from sluice.store.backups import BackupView
 
 
 def chosen(views: Sequence[BackupView], wanted: str | None) -> tuple[Backup, ...]:
-    """Return the backups whose id begins so; with None the newest of each environment whose file is kept."""
+    """Return the backups whose id begins so; with None the newest of each environment whose file is kept.
+
+    Raises:
+        UsageError: there is none, `BACKUP_UNKNOWN` or `BACKUP_NONE`.
+    """
     if wanted is not None:
-        return tuple(view.backup for view in views if view.backup.id.startswith(wanted))
+        found = tuple(view.backup for view in views if view.backup.id.startswith(wanted))
+        if not found:
+            step = "`sluice backup list` shows them."
+            raise UsageError("there is no such backup", code="BACKUP_UNKNOWN", found=wanted, next_step=step)
+        return found
     newest: dict[tuple[str, str], Backup] = {}
     for view in views:
         if view.removed_at is None:
             newest.setdefault((view.backup.project, view.backup.environment), view.backup)
+    if not newest:
+        step = (
+            "One is taken before each migration (`migrate` in sluice.yaml); `sluice backup list` shows those removed."
+        )
+        raise UsageError("there is no backup to prove", code="BACKUP_NONE", next_step=step)
     return tuple(newest.values())
 
 
