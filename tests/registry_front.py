@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from tests.docker_parts import Registry
+from tests.serving import serving
 
 KEPT = ("content-type", "location", "docker-content-digest", "www-authenticate", "range")
 REFUSAL = b'{"errors":[{"code":"TOLD","message":"told to"}]}'
@@ -106,13 +107,8 @@ class _Passing(BaseHTTPRequestHandler):
 @contextmanager
 def running_front(registry: Registry, matches: Callable[[str, str], bool], answers: list[Answer]) -> Iterator[Front]:
     """Run a front before a registry."""
-    server = Front(registry, matches, answers)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.closing.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Front(registry, matches, answers)) as server:
+        try:
+            yield server
+        finally:
+            server.closing.set()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from tests.serving import serving
 
 BACKEND = '''
 """A PEP 517 backend that honours nothing: the time of day, the umask and the file order are all its own."""
@@ -120,12 +121,8 @@ def package_index(folder: Path) -> Iterator[str]:
         def log_message(self, *_words: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Index)) as server:
         yield f"http://127.0.0.1:{server.server_port}/simple"
-        server.shutdown()
-        thread.join()
 
 
 def _hex(path: Path) -> str:

@@ -13,8 +13,9 @@ from sluice.tools import prefect_blocks
 from sluice.tools.prefect_api import PrefectApi
 from tests.flows.clerk import APP, Clerk
 from tests.flows.command_line import LIMIT, CommandLine, settled
-from tests.git_server import GitServer, serving
+from tests.git_server import GitServer
 from tests.services.test_blocks import fill_in
+from tests.serving import serving
 from tests.stack import eventually
 
 pytestmark = pytest.mark.services

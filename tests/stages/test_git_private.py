@@ -12,8 +12,9 @@ import pytest
 from sluice.errors import ConfigError, InfrastructureError
 from sluice.settings import Home
 from sluice.tools import git, git_command, git_credentials
-from tests.git_server import GitServer, serving
+from tests.git_server import GitServer
 from tests.repositories import Repository
+from tests.serving import serving
 
 TOKEN = "ghp-Only4TheHost-7f3a9c"  # made up
 WRAPPER = """\

@@ -6,7 +6,6 @@ import os
 import shutil
 import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from sluice.settings import Home
 from sluice.tools import git
 from tests.git_server import certificate
 from tests.repositories import Repository
+from tests.serving import serving
 from tests.unit.tools.test_git import HOSTILE_REFS
 
 
@@ -301,13 +301,10 @@ def served(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(chain, key)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=str(root))) as server:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=str(root)))
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    with serving(server):
         yield f"https://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 class QuietFiles(SimpleHTTPRequestHandler):

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import tarfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ import pytest
 from sluice.config.model import ScanConfig
 from sluice.stages.scan import inputs
 from tests.scan_parts import Bench, database
+from tests.serving import serving
 
 FILES = {"requirements.txt": "flask==0.12\n"}
 ONLY_TRIVY = ScanConfig(scanners=("trivy",))
@@ -83,14 +83,8 @@ def registry(data: Path) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}/trivy-db:2"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        yield f"127.0.0.1:{server.server_port}/trivy-db:2"
 
 
 def due(folder: Path) -> None:

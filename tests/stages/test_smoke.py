@@ -25,6 +25,7 @@ from sluice.settings import Home
 from sluice.stages.smoke import smoke, validate
 from sluice.stages.workplace import open_workplace
 from sluice.states import StageName
+from tests.serving import serving
 
 COMMIT, OTHER = "c" * 40, "d" * 40
 RELEASE = Release(
@@ -80,14 +81,8 @@ def served(app: App) -> Iterator[tuple[str, list[tuple[str, dict[str, str]]]]]:
         def handle_error(self, *_: Any) -> None:
             """k6 hangs up at its end; that is no news."""
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", seen
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Server(("127.0.0.1", 0), Handler)) as server:
+        yield f"http://127.0.0.1:{server.server_port}", seen
 
 
 def request(address: str, new_release: bool = True, **config: Any) -> SmokeRequest:
