@@ -70,9 +70,9 @@ class SluiceError(Exception):
         self.message = masks.hide(message)
         super().__init__(self.message)
         self.code = code or type(self).code
-        self.where = where
+        self.where = masks.hide(where)
         self.found = masks.hide(found) if isinstance(found, str) else found
-        self.allowed = allowed
+        self.allowed = masks.hide(allowed)
         self.next_step = type(self).next_step if next_step is None else masks.hide(next_step)
 
     def __reduce__(self) -> tuple[object, ...]:

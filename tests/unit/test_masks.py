@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import pickle
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from sluice import masks, secrets
+from sluice.errors import SluiceError
 from sluice.tools.git_credentials import Credential
 
 VALUE = """p&ss "w√rd"/+é'<tok>"""
@@ -52,6 +54,21 @@ def test_each_form_is_hidden(form: str) -> None:
     assert hidden.startswith("before ")
     assert hidden.endswith(" after")
     assert not any(needle in hidden for needle in masks.forms(VALUE))
+
+
+@pytest.mark.parametrize("field", ["message", "where", "found", "allowed", "next_step"])
+def test_an_error_hides_it_wherever_it_stands(field: str) -> None:
+    masks.learn([VALUE])
+    told = {"message": "it failed", field: f"token {VALUE}"}
+    error = SluiceError(**told)  # type: ignore[arg-type] - each field takes text
+    for said in (str(error), str(error.args), str(vars(pickle.loads(pickle.dumps(error))))):
+        assert not any(form in said for form in masks.forms(VALUE))
+    assert "token ***" in str(error)
+
+
+def test_an_error_hides_it_in_an_error_that_was_found() -> None:
+    masks.learn([VALUE])
+    assert str(SluiceError("it failed", found=OSError(VALUE))) == "SLUICE: it failed, found '***'"
 
 
 def test_each_line_of_a_key_is_hidden() -> None:
