@@ -6,7 +6,7 @@ They look at the plain data, whatever else is wrong with it, so that one reading
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -77,13 +77,25 @@ def _destination(data: dict[str, Any], name: Any, path: Path) -> Iterator[tuple[
 
 
 def _promotion(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
-    """A release is promoted from another declared environment."""
+    """A release is promoted from another declared environment, and along a way that begins somewhere."""
+    before = {name: environment.get("promote_from") for name, environment in _environments(data)}
     for name, environment in _environments(data):
         path: Path = ("environments", name, "promote_from")
         if environment.get("promote_from") == name:
             yield path, f"{dotted(path)}: {quote(name)} cannot be promoted from itself"
+        elif circle := _circle(name, before):
+            way = " from ".join(map(quote, circle))
+            yield path, f"{dotted(path)}: {way} is a circle, and no release could ever enter it"
         elif environment.get("promote_from") is not None:
             yield from _destination(data, environment["promote_from"], path)
+
+
+def _circle(name: str, before: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the way of promotions that leads from an environment back to it; empty when none does."""
+    way = [name]
+    while isinstance(following := before.get(way[-1]), str) and following not in way:
+        way.append(following)
+    return (*way, name) if following == name else ()
 
 
 def _image(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:

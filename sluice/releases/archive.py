@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from sluice.artifacts import CHUNK, ArtifactCorruptError, ArtifactStore
 from sluice.disk import FULL, disk_full
-from sluice.errors import InfrastructureError
+from sluice.errors import InfrastructureError, SluiceError
 from sluice.records.build import Release
 
 MAX_MEMBERS = 300_000
@@ -21,6 +25,9 @@ MAX_BYTES = 8 << 30
 NAME_BYTES = 255
 # A bomb of zeros is packed 1 : 1,028; code, texts and even sparse data stay far below the ratio.
 BOMB_RATIO, BOMB_BYTES = 200, 64 << 20
+# What reading a broken archive raises; RuntimeError: it is encrypted, NotImplementedError: packed in an unknown way.
+_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
+_UNREADABLE = (RuntimeError, NotImplementedError, ValueError)
 
 
 class ArchiveRefusedError(InfrastructureError):
@@ -28,6 +35,17 @@ class ArchiveRefusedError(InfrastructureError):
 
     code = "ARCHIVE_REFUSED"
     next_step = "Build again: `sluice run --fresh`."
+
+
+@contextmanager
+def readable(refused: Callable[[Exception], SluiceError], where: Path) -> Iterator[None]:
+    """Turn what an archive that cannot be read raises into `refused`; a full disk of `where` keeps its own error."""
+    try:
+        yield
+    except (*_BROKEN, *_UNREADABLE) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise disk_full(where) from error
+        raise refused(error) from error
 
 
 def unpack(release: Release, artifacts: ArtifactStore, destination: Path) -> None:
@@ -69,24 +87,26 @@ def extract(bundle: Path, folder: Path) -> None:
     seen: set[str] = set()
     links: dict[str, str] = {}
     left, packed = MAX_BYTES, bundle.stat().st_size
-    try:
-        with tarfile.open(bundle, "r|gz", encoding="utf-8", errors="strict") as tar:
-            for member in tar:
-                name = _checked(member, seen, links)
-                left -= member.size
-                if left < 0 or len(seen) > MAX_MEMBERS:
-                    raise _refused(member, f"the archive is larger than {MAX_BYTES} bytes or {MAX_MEMBERS} files")
-                refuse_bomb(MAX_BYTES - left, packed, member.name)
-                if member.issym():
-                    links[name] = _inside(member, name)
-                elif member.isdir():
-                    (folder / name).mkdir(parents=True, exist_ok=True)
-                else:
-                    _write(folder / name, tar.extractfile, member)
-    except (tarfile.TarError, EOFError, UnicodeDecodeError, OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno in FULL:
-            raise disk_full(folder) from error
-        raise ArchiveRefusedError("the archive cannot be unpacked", where=bundle.name, found=error) from error
+
+    def refused(error: Exception) -> SluiceError:
+        return ArchiveRefusedError("the archive cannot be unpacked", where=bundle.name, found=error)
+
+    with (
+        readable(refused, folder),
+        tarfile.open(bundle, "r|gz", encoding="utf-8", errors="strict") as tar,
+    ):
+        for member in tar:
+            name = _checked(member, seen, links)
+            left -= member.size
+            if left < 0 or len(seen) > MAX_MEMBERS:
+                raise _refused(member, f"the archive is larger than {MAX_BYTES} bytes or {MAX_MEMBERS} files")
+            refuse_bomb(MAX_BYTES - left, packed, member.name)
+            if member.issym():
+                links[name] = _inside(member, name)
+            elif member.isdir():
+                (folder / name).mkdir(parents=True, exist_ok=True)
+            else:
+                _write(folder / name, tar.extractfile, member)
     for name, target in links.items():  # last: nothing was written through them
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(target)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from sluice.errors import InfrastructureError
+from sluice.errors import InfrastructureError, SluiceError
+from sluice.releases.archive import readable
 
 LOOK_BYTES = 1 << 20  # of one file; keys and tokens stand at the beginning of small files
 TEMPLATES = {"example", "sample", "template", "dist", "defaults", "schema"}
@@ -70,7 +71,11 @@ def inspect(bundle: Path) -> Inspection:
         BundleUnreadableError: it is no archive, or a wheel in it is none.
     """
     files, found, wheels = 0, [], []
-    try:
+
+    def refused(error: Exception) -> SluiceError:
+        return BundleUnreadableError("the bundle cannot be read back", where=bundle.name, found=error)
+
+    with readable(refused, bundle):
         for name, head in _files(bundle):
             files += 1
             problem = problem_of(name, head)
@@ -78,8 +83,6 @@ def inspect(bundle: Path) -> Inspection:
                 found.append(f"{name}: {problem}")
             if name.endswith(".whl"):
                 wheels.append(PurePosixPath(name).name)
-    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError) as error:
-        raise BundleUnreadableError("the bundle cannot be read back", where=bundle.name, found=error) from error
     return Inspection(files, tuple(found), tuple(wheels))
 
 

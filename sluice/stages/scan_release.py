@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from sluice.errors import SluiceError
-from sluice.releases.archive import refuse_bomb
+from sluice.releases.archive import readable, refuse_bomb
 
 MAX_FILES = 200_000
 MAX_BYTES = 4 << 30
@@ -90,16 +90,17 @@ class _Budget:
 def _unpack(archive: Path, folder: Path, budget: _Budget) -> None:
     folder.mkdir(parents=True)
     packed, unpacked = archive.stat().st_size, 0
-    try:
-        with contextlib.closing(_entries(archive)) as entries:
-            for name, size, file in entries:
-                with file:
-                    budget.take(size, name)
-                    unpacked += size
-                    refuse_bomb(unpacked, packed, name)
-                    _write(_inside(folder, name), file, name)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError) as error:
-        raise ReleaseUnreadableError("the release cannot be unpacked", where=archive.name, found=error) from error
+
+    def refused(error: Exception) -> SluiceError:
+        return ReleaseUnreadableError("the release cannot be unpacked", where=archive.name, found=error)
+
+    with readable(refused, folder), contextlib.closing(_entries(archive)) as entries:
+        for name, size, file in entries:
+            with file:
+                budget.take(size, name)
+                unpacked += size
+                refuse_bomb(unpacked, packed, name)
+                _write(_inside(folder, name), file, name)
 
 
 def _write(target: Path, file: IO[bytes], name: str) -> None:

@@ -133,6 +133,15 @@ SERVED = "service: {command: [a]}\nenvironments: {one: {port: 8001}, two: {port:
             ["1:36 environments.one.promote_from: 'one' cannot be promoted from itself"],
         ),
         (
+            "environments: {one: {promote_from: two}, two: {promote_from: three}, three: {promote_from: two}}\n",
+            [
+                "1:62 environments.two.promote_from: 'two' from 'three' from 'two' is a circle, "
+                "and no release could ever enter it",
+                "1:92 environments.three.promote_from: 'three' from 'two' from 'three' is a circle, "
+                "and no release could ever enter it",
+            ],
+        ),
+        (
             "environments: {stage: {}, one: {promote_from: stag}}\n",
             [
                 "1:47 environments.one.promote_from: environment 'stag' is not declared (did you mean 'stage'?), "
@@ -162,6 +171,7 @@ def test_mistakes(text: str, lines: list[str]) -> None:
         "test: {skip: only documents here}\n",
         "service: {command: [a], port_variable: HTTP_PORT}\nenvironments: {one: {variables: {PORT: 80}}}\n",
         "environments: {one: {variables: {A: b}}, two: {secrets: {A: env:A}}}\n",
+        "environments: {three: {promote_from: two}, two: {promote_from: one}, one: {}, four: {promote_from: one}}\n",
         "smoke: {checks: [{path: /}, {path: /}]}\nenvironments: {a: {smoke: {checks: [{name: a, path: /}]}}}\n",
     ],
 )

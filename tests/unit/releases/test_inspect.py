@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sluice.releases.inspect import BundleUnreadableError, inspect, suspicious
+from tests.broken_archives import BROKEN, WHOLE
 
 BODY = base64.b64encode(bytes(range(200))).decode()
 # Put together here, so that this file holds none.
@@ -91,3 +92,11 @@ def test_what_is_no_bundle_is_no_clean_bundle(tmp_path: Path) -> None:
     (tmp_path / "bundle.tar.gz").write_bytes(b"nothing of the kind")
     with pytest.raises(BundleUnreadableError):
         inspect(tmp_path / "bundle.tar.gz")
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_wheel_that_cannot_be_read_is_no_clean_wheel(how: str, tmp_path: Path) -> None:
+    with pytest.raises(BundleUnreadableError) as caught:
+        inspect(bundle(tmp_path, {"wheels/greeter-1-py3-none-any.whl": BROKEN[how]}))
+    assert caught.value.code == "RELEASE_UNREADABLE"
+    assert inspect(bundle(tmp_path, {"wheels/greeter-1-py3-none-any.whl": WHOLE})).files == 2

@@ -21,6 +21,7 @@ from sluice.stages.build_requirements import (
     requirement_lines,
 )
 from sluice.stages.build_wheel import normalise, read_wheel
+from tests.broken_archives import BROKEN, WHOLE
 from tests.wheels import make_wheel
 
 WHEN = datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC)
@@ -175,6 +176,18 @@ def test_no_wheel_is_said_so(tmp_path: Path) -> None:
         box.writestr("y-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: y\n")
     with pytest.raises(BuildFailedError, match="neither name nor version"):
         read_wheel(tmp_path / "y.whl")
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_wheel_that_cannot_be_read_is_the_project_s_fault(how: str, tmp_path: Path) -> None:
+    path = tmp_path / "greeter-1-py3-none-any.whl"
+    path.write_bytes(BROKEN[how])
+    for look in (lambda: normalise(path, WHEN), lambda: read_wheel(path)):
+        with pytest.raises(BuildFailedError, match="no wheel that can be read"):
+            look()
+    path.write_bytes(WHOLE)
+    normalise(path, WHEN)
+    assert read_wheel(path).version == "1"
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import tarfile
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from sluice.disk import DiskFullError
 from sluice.releases import ArchiveRefusedError
 from sluice.stages import scan_release
 from sluice.stages.scan_content import _prune, is_dockerfile, is_excluded, is_python
 from sluice.stages.scan_release import ReleaseUnreadableError, declared, unpack
+from tests.broken_archives import BROKEN
 
 
 @pytest.mark.parametrize(
@@ -148,15 +152,6 @@ def tar_with(**fields: object) -> Callable[[Path], None]:
     return make
 
 
-def encrypted(path: Path) -> None:
-    with zipfile.ZipFile(path, "w") as box:
-        box.writestr("x", b"abc")
-    data = bytearray(path.read_bytes())
-    for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        data[data.index(signature) + at] |= 1  # the flag "encrypted", in both headers
-    path.write_bytes(bytes(data))
-
-
 def twice(path: Path) -> None:
     with tarfile.open(path, "w") as tar:
         for text in (b"good", b"evil"):
@@ -173,7 +168,7 @@ def bomb(path: Path) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        encrypted,
+        *(partial(Path.write_bytes, data=data) for data in BROKEN.values()),
         twice,
         bomb,
         lambda path: path.write_bytes(b""),
@@ -195,6 +190,15 @@ def test_what_cannot_be_unpacked_is_refused_and_nothing_lands_outside(
     assert not folder.exists()
     assert not list(tmp_path.rglob("evil"))
     assert not Path("/etc/evil").exists()
+
+
+def test_a_full_disk_is_not_the_release_s_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_words: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    with pytest.raises(DiskFullError):
+        unpack(wheel(tmp_path / "greeter-1-py3-none-any.whl"), tmp_path / "out")
 
 
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
