@@ -15,7 +15,7 @@ from sluice.errors import InfrastructureError
 from sluice.records.rescan import Rescan
 from sluice.records.scan import Finding
 from sluice.services.rescan import rescan_all
-from tasks.aside import aside
+from tasks.aside import aside, settle
 from tasks.display import cell, table
 
 EVENT = "sluice.finding.new"
@@ -35,6 +35,8 @@ def look() -> None:
         tell(each)
     if looks:
         aside(lambda: create_markdown_artifact(summary(looks), key="sluice-rescan", description="What runs, today"))
+    for failure in settle():
+        get_run_logger().warning("not shown in the Prefect UI: %s", failure)
     blind = [each for each in looks if each.problem]
     if blind:
         raise InfrastructureError(
