@@ -9,6 +9,7 @@ from pydantic import Field
 from sluice.records.common import Frozen
 
 ENOUGH = 5  # earlier accepted runs, from which on something may be called usual
+ANY_BRANCH = ""  # in place of a branch: the figure is of an environment, whatever was put there
 SPREADS = 3.0  # how many spreads from the median are still usual
 NORMAL = 1.4826  # makes a median absolute deviation comparable to a standard deviation
 
@@ -24,7 +25,7 @@ class Baseline(Frozen):
     """What is usual for a metric on a branch: median and median absolute deviation (MAD) of the last accepted runs."""
 
     metric: str
-    branch: str = Field(description="the branch that it was learned on: the run's own, else the default branch")
+    branch: str = Field(description="the branch that it was learned on; empty: any, of an environment")
     samples: int = Field(ge=1, description="accepted runs on that branch")
     median: float = Field(allow_inf_nan=False)
     mad: float = Field(ge=0, allow_inf_nan=False)

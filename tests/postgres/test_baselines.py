@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sluice.artifacts import ArtifactStore
 from sluice.records.checks import BoundaryReport
 from sluice.records.history import Baseline, History
-from sluice.states import StageName
+from sluice.states import CheckStatus, StageName
 from sluice.store.baselines import read_history
 from sluice.store.engine import engine_for
 from sluice.store.ingest import Ingest
@@ -76,6 +76,34 @@ def test_without_runs_enough_anywhere_the_own_ones_are_told(engine: Engine, inge
     found = size_on(engine, "feature")
     assert found is not None
     assert (found.branch, found.samples, found.is_enough) == ("feature", 1, False)
+
+
+def smoked(ingest: Ingest, environment: str, *tags: str) -> None:
+    """Take a release of each tag through the smoke test of an environment; it answers as quickly as any other."""
+    for tag in tags:
+        run_id = a_run(ingest.engine, requested_ref=tag)
+        record = factories.smoke(run_id=run_id, environment=environment)
+        stage = RunStore(ingest.engine).start_stage(run_id, record.STAGE)
+        ingest.accept(stage, record, check(record))
+
+
+def test_an_environment_that_tags_are_put_into_has_a_history_of_its_own(engine: Engine, ingest: Ingest) -> None:
+    slow = factories.smoke(environment="production", load=factories.load(p95_seconds=2.0))
+
+    def verdict(environment: str) -> CheckStatus:
+        record = slow.model_copy(update={"environment": environment})
+        report = check(record, history=read_history(engine, PROJECT, "v6", "main"))
+        return next(each.status for each in report.results if each.code == "K04")
+
+    smoked(ingest, "staging", "main")
+    smoked(ingest, "production", "v1", "v2", "v3", "v4")
+    assert verdict("production") is CheckStatus.NOT_ENOUGH_HISTORY
+
+    smoked(ingest, "production", "v5")
+    assert verdict("production") is CheckStatus.FAILED
+    assert verdict("staging") is CheckStatus.NOT_ENOUGH_HISTORY, "another environment is no history of it"
+    honest = factories.smoke(environment="production", load=factories.load(p95_seconds=0.03))
+    assert check(honest, history=read_history(engine, PROJECT, "v6", "main")).accepted
 
 
 def test_another_project_or_branch_is_never_asked(engine: Engine, ingest: Ingest) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sluice.records.build import BuildRecord
 from sluice.records.common import StageRecord
 from sluice.records.deploy import DeployRecord, RollbackRecord
+from sluice.records.history import ANY_BRANCH
 from sluice.records.scan import ScanRecord
 from sluice.records.smoke import SmokeRecord
 from sluice.records.testing import TestExecution, TestRecord
@@ -52,8 +53,19 @@ def write_figures(place: Place, record: StageRecord) -> None:
             for name, (value, unit) in sorted(figures.items())
         ],
     )
-    moved = [mine | {"metric": name, "value": value, "window": WINDOW} for name, (value, _) in sorted(figures.items())]
+    moved = [
+        mine | {"branch": branch, "metric": name, "value": value, "window": WINDOW}
+        for name, (value, _) in sorted(figures.items())
+        for branch in (place.branch, *((ANY_BRANCH,) if _is_of_environment(record, name) else ()))
+    ]
     place.connection.execute(text(MOVE), moved)
+
+
+def _is_of_environment(record: StageRecord, metric: str) -> bool:
+    """Tell whether a figure is of an environment: what serves there comes from one branch, or from many tags."""
+    if not isinstance(record, DeployRecord | SmokeRecord | RollbackRecord):
+        return False
+    return metric.startswith(f"{record.STAGE}.{record.environment}.")
 
 
 def figures_of(record: StageRecord) -> Iterator[Figure]:
