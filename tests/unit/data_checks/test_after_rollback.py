@@ -68,7 +68,12 @@ def test_r05_called_passed_without_a_release_to_go_to() -> None:
 
 def test_r03_the_target_cannot_read_the_data() -> None:
     lie: dict[str, Any] = {"passed": False, "reason": "it cannot", "validation": (), "data_readable": False}
-    caught(rollback(**lie, data_problem="schema 7, known is 6"), "R03", "can read", "schema 7, known is 6")
+    caught(
+        rollback(**lie, data_problem="schema 7, known is 6"),
+        "R03",
+        f"data that {DIGEST[:19]} can read",
+        "schema 7, known is 6",
+    )
 
 
 def test_a_target_that_can_read_the_data_is_believed() -> None:
