@@ -10,7 +10,8 @@ from sluice.records.build import BuildRecord
 CLOCK_SECONDS = 2.0  # file systems and clocks are no finer than that
 IN_WINDOW, OF_COMMIT, CACHED = "made in this stage", "dated by its commit", "every step was cached"
 BEFORE_COMMIT, BEFORE_STAGE, AFTER_STAGE = "made before its commit", "made before the stage", "made after the stage"
-NEW, USABLE, CLEAN, KNOWN, UNCHANGED = "not released before", "usable", "clean", "named or tested", "as before"
+NEW, USABLE, CLEAN, UNCHANGED = "not released before", "usable", "clean", "as before"
+KNOWN, UNKNOWN = "named or tested", "neither named nor tested"
 NO_BASE = "the release needs no Python, or the image begins with nothing"
 
 
@@ -45,11 +46,9 @@ def tag(record: BuildRecord, facts: BoundaryFacts) -> str:
 def base(record: BuildRecord, facts: BoundaryFacts) -> str:
     """Tell whether what the release stands on is anybody's choice: named, or what the tests ran on."""
     if record.image is not None and not record.base_named_by:
-        return f"{record.base}, which the Dockerfile names by a tag that moves"
-    tested = record.base.split(" ")[1:2]
-    if record.base_named_by or set(tested) & set(facts.tested_pythons):
-        return KNOWN
-    return f"{record.base}, which nothing names and no test ran on"
+        return UNKNOWN  # the Dockerfile names it by a tag that moves
+    tested = set(record.base.split()) & set(facts.tested_pythons)
+    return KNOWN if record.base_named_by or tested else UNKNOWN
 
 
 def change(record: BuildRecord, facts: BoundaryFacts) -> str:
@@ -181,7 +180,7 @@ CONTRACT = Contract(
             "B03",
             (in_set("platforms", "state", [USABLE]),),
             expected=lambda _record, facts: f"a release for {', '.join(facts.platforms or ())}",
-            observed=lambda record, _: ", ".join(each.platform for each in record.platforms) or "no platform",
+            observed=lambda record, _: ", ".join(each.platform for each in record.platforms),
             culprit=lambda row: f"{row['platform']}: {row['state']}",
         ),
         Check(

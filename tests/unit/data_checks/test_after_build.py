@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,10 +10,11 @@ import pytest
 from sluice.records.build import PlatformCheck
 from sluice.records.image import BuildStep
 from sluice.states import CheckStatus
-from tests.boundaries import believed, caught, check
+from tests.boundaries import believed, caught, check, result
 from tests.factories import (
     COMMIT,
     DIGEST,
+    ENDED,
     NOW,
     OTHER_COMMIT,
     OTHER_DIGEST,
@@ -35,6 +36,12 @@ def test_an_honest_build_is_believed() -> None:
         "B02": CheckStatus.NOT_APPLICABLE,
         "B05": CheckStatus.NOT_ENOUGH_HISTORY,
     }
+    assert result(report, "B03").observed == "linux/amd64"
+    assert result(report, "B08").expected == "any interpreter, as nothing was built before"
+
+
+def test_a_release_of_one_file_is_believed() -> None:
+    believed(build(inspected_files=1))
 
 
 def test_a_reproducible_build_may_date_its_release_by_the_commit() -> None:
@@ -76,6 +83,16 @@ def test_b04_the_release_is_of_another_commit(lie: dict[str, Any], observed: str
 )
 def test_b06_a_release_that_this_build_did_not_make(made: Any, observed: str) -> None:
     caught(build(created_at=made), "B06", "made between 2026-11-23 12:00:00", observed)
+
+
+@pytest.mark.parametrize("made", [STARTED - timedelta(seconds=2), ENDED + timedelta(seconds=2)])
+def test_b06_clocks_may_be_two_seconds_apart(made: datetime) -> None:
+    believed(build(created_at=made))
+
+
+@pytest.mark.parametrize("made", [STARTED - timedelta(seconds=2.001), ENDED + timedelta(seconds=2.001)])
+def test_b06_clocks_may_be_no_further_apart(made: datetime) -> None:
+    caught(build(created_at=made), "B06", "made between", "the stage")
 
 
 def test_b02_a_tag_that_named_another_release() -> None:
@@ -120,17 +137,22 @@ def test_b07_nobody_looked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lie", "known", "name", "observed"),
+    ("known", "name", "expected"),
     [
-        ({}, {"tested_pythons": ("3.12.1",)}, "BASE_NOT_PINNED", "CPython 3.11.7 linux-x86_64"),
-        ({}, {"previous_base": "CPython 3.10.1 linux-x86_64"}, "BASE_CHANGED", "CPython 3.11.7 linux-x86_64"),
+        (
+            {"tested_pythons": ("3.12.1",)},
+            "BASE_NOT_PINNED",
+            "an interpreter that build.python or .python-version names, or that the tests ran on",
+        ),
+        ({"previous_base": "CPython 3.10.1 linux-x86_64"}, "BASE_CHANGED", "CPython 3.10.1 linux-x86_64"),
     ],
 )
-def test_b08_warns_of_the_interpreter(lie: dict[str, Any], known: dict[str, Any], name: str, observed: str) -> None:
-    report = check(build(**lie), **known)
+def test_b08_warns_of_the_interpreter(known: dict[str, Any], name: str, expected: str) -> None:
+    report = check(build(), **known)
     assert report.accepted
     (warning,) = report.warnings
-    assert (warning.code, warning.name, warning.observed) == ("B08", name, observed)
+    assert (warning.code, warning.name) == ("B08", name)
+    assert (warning.expected, warning.observed) == (expected, "CPython 3.11.7 linux-x86_64")
 
 
 @pytest.mark.parametrize(
@@ -204,4 +226,5 @@ def test_b08_warns_of_a_base_that_a_moving_tag_names_and_of_another_one() -> Non
     assert (warning.code, warning.name) == ("B08", "BASE_NOT_PINNED")
     assert warning.expected.startswith("a base image that the Dockerfile names by its digest")
     report = check(image_build(), previous_base=f"python:3.11-slim@{DIGEST}")
-    assert [(each.code, each.name) for each in report.warnings] == [("B08", "BASE_CHANGED")]
+    (warning,) = report.warnings
+    assert (warning.code, warning.name, warning.expected) == ("B08", "BASE_CHANGED", f"python:3.11-slim@{DIGEST}")
