@@ -17,6 +17,7 @@ import importlib.util
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
@@ -143,17 +144,23 @@ def tests_of(module: str) -> list[Path]:
 
 def lives(module: str, tree: ast.Module, tests: Sequence[Path]) -> bool:
     """Tell whether the tests pass over a mutant, in a child of this process."""
-    child = os.fork()
-    if child == 0:
-        signal.alarm(LIMIT_SECONDS)  # a mutant that hangs is dead too
-        silent = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(silent, 1)
-        os.dup2(silent, 2)
-        for name in [name for name in sys.modules if name.partition(".")[0] in ("data_checks", "tests")]:
-            del sys.modules[name]
-        sys.meta_path.insert(0, Mutated(f"data_checks.{module}", tree))
-        os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *map(str, tests)])))
-    return os.waitpid(child, 0)[1] == 0
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own way is to tidy up after old sessions: seconds
+        child = os.fork()
+        if child == 0:
+            os._exit(_run_over(module, tree, [f"--basetemp={folder}/pytest", *map(str, tests)]))
+        return os.waitpid(child, 0)[1] == 0
+
+
+def _run_over(module: str, tree: ast.Module, words: Sequence[str]) -> int:
+    """Import the mutant in the module's place, run the tests, and return pytest's exit code."""
+    signal.alarm(LIMIT_SECONDS)  # a mutant that hangs is dead too
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 1)
+    os.dup2(silent, 2)
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("data_checks", "tests")]:
+        del sys.modules[name]
+    sys.meta_path.insert(0, Mutated(f"data_checks.{module}", tree))
+    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *words]))
 
 
 def main() -> None:
