@@ -3,7 +3,7 @@
 One change a mutant: a comparison the other way round or off by its end, a `not` dropped, `and` for `or`, a number
 doubled or halved, a check left out of its contract, a sentence left empty. Each runs in a fork of a process that is
 warm, and is the module's source as it is imported there: no file is changed. A mutant of a contract lives when the unit
-tests of that contract, of the registry and of judging again pass over it; one of what every contract is made of, when
+tests of its boundary, of the registry and of judging again pass over it; one of what every contract is made of, when
 all unit tests of this room do. Prints who lives, and the score.
 """
 
@@ -36,9 +36,9 @@ CONTRACTS = (
     *("scan_findings", "after_rollback", "after_checkout", "after_tests", "execution", "execution_rows"),
 )
 CORE = ("check", "contract", "engine", "facts", "frames", "kept", "registry", "table")
-OWN = {"test_history": "after_tests_usual", "scan_findings": "after_scan"}
-OWN |= {"execution": "after_tests", "execution_rows": "after_tests"}
-OWN |= dict.fromkeys(("check", "engine", "facts", "frames"), "contract")
+OWN = {"test_history": "after_tests_usual", "execution": "after_tests", "execution_rows": "after_tests"}
+OWN |= {"scan_findings": "after_scan"} | dict.fromkeys(("check", "engine", "facts", "frames"), "contract")
+SAME = (("after_tests", "after_tests_usual"), ("after_build", "build_size"))  # tests of one boundary
 LIMIT_SECONDS = 240
 OTHER: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
@@ -135,11 +135,11 @@ class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def tests_of(module: str) -> list[Path]:
     """Return the tests that could see a mutant of a module, its own first, which most of them die of."""
-    own = TESTS / f"test_{OWN.get(module, module)}.py"
-    others = (
-        sorted(TESTS.glob("test_*.py")) if module in CORE else [TESTS / "test_again.py", TESTS / "test_registry.py"]
-    )
-    return list(dict.fromkeys((own, *others)))
+    own = OWN.get(module, module)
+    same = [name for group in SAME if own in group for name in group]
+    if module in CORE:
+        same = sorted(path.stem.removeprefix("test_") for path in TESTS.glob("test_*.py"))
+    return [TESTS / f"test_{name}.py" for name in dict.fromkeys((own, *same, "again", "registry"))]
 
 
 def lives(module: str, tree: ast.Module, tests: Sequence[Path]) -> bool:
