@@ -141,6 +141,13 @@ def test_k04_slower_or_more_errors_than_is_usual(lie: dict[str, Any], observed: 
     caught(smoke(load=load(**lie)), "K04", "as they usually are in staging", observed, history=history(**USUAL))
 
 
+def test_k04_does_not_ask_a_load_that_says_itself_that_it_failed() -> None:
+    crossed = load(p95_seconds=2.0, failed=48, thresholds=(threshold(passed=False, observed=0.2),))
+    report = believed(smoke(passed=False, reason="load: too many failed", load=crossed), history=history(**USUAL))
+    assert not_asked(report) == {"K04": "the smoke test says itself that it failed: load: too many failed"}
+    caught(smoke(load=load(p95_seconds=2.0), passed=False), "K04", "usually", "2000 ms", history=history(**USUAL))
+
+
 def test_k04_only_warns_of_what_is_slow_on_a_busy_machine() -> None:
     report = check(smoke(load=load(p95_seconds=0.2, slowdown=2.5)), history=history(**USUAL))
     assert report.accepted
