@@ -1,8 +1,8 @@
 """Honest runs that are stopped, and lies that are not: `python -m benchmarks.clean_runs`.
 
-Each of eleven projects (benchmarks/clean) lives through months of honest work; each record of each run goes through its
-real boundary, with baselines in a real Postgres. A stop of an honest run is false, whatever its reason. Then lies of
-growing size are told of each project's last state. Exits 1 when a run was falsely stopped.
+Each of fifteen projects (benchmarks/clean) lives through months of honest work; each record of each run goes through
+its real boundary, with baselines in a real Postgres. A stop of an honest run is false, whatever its reason. Then lies
+of growing size are told of each project's last state. Exits 1 when a run was falsely stopped.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmarks.clean.characters import CHARACTERS
-from benchmarks.clean.history import History, Seen, Tally
+from benchmarks.clean.history import History
 from benchmarks.clean.power import LIES, MISSED, STOPPED, THIN, WARNED, told
+from benchmarks.clean.tally import Seen, Tally
 from benchmarks.room import load
-from sluice.states import CheckStatus
+from data_checks import contracts
+from sluice.states import CheckStatus, StageName
 from sluice.store.engine import engine_for
 from tests.postgres_server import TEMPLATE, migrated_postgres
 
@@ -34,7 +36,8 @@ def main() -> None:
     asked = words.parse_args()
     chosen = [each for each in CHARACTERS if not asked.project or each.name in asked.project]
     total, power = Tally(), defaultdict[str, list[list[str]]](list)
-    print("| project | runs | red | boundaries | false stops | warnings |\n|---|---:|---:|---:|---|---|")
+    print("| project | runs | red | withdrawn | boundaries: of the seven | false stops | warnings |")
+    print("|---|---:|---:|---:|---|---|---|")
     with (
         migrated_postgres() as server,
         server.database(TEMPLATE) as url,
@@ -57,8 +60,17 @@ def main() -> None:
 
 def row(name: str, tally: Tally) -> str:
     """Return one line of the table."""
-    figures = tally.runs, tally.red, tally.boundaries, by_code(tally.stops) or "none", by_code(tally.warns) or "none"
+    figures = (
+        *(tally.runs, tally.red, tally.bad, boundaries(tally)),
+        *(by_code(tally.stops) or "none", by_code(tally.warns) or "none"),
+    )
     return f"| {name} | " + " | ".join(map(str, figures)) + " |"
+
+
+def boundaries(tally: Tally) -> str:
+    """Return how many boundaries were passed: all, and each of the seven in the order of the pipeline."""
+    of_each = " ".join(str(tally.boundaries[stage]) for stage in StageName if stage in contracts())
+    return f"{tally.boundaries.total()}: {of_each}"
 
 
 def by_code(seen: Iterable[Seen]) -> str:
@@ -72,7 +84,7 @@ def summary(tally: Tally) -> str:
     false = [each for each in tally.warns if each.code not in TRUE_WARNINGS]
     thin = tally.statuses[CheckStatus.NOT_ENOUGH_HISTORY.value]
     return (
-        f"{tally.runs} runs, {tally.boundaries} boundaries, {sum(tally.statuses.values())} checks "
+        f"{tally.runs} runs, {tally.boundaries.total()} boundaries, {sum(tally.statuses.values())} checks "
         f"({thin} without history enough): {len(tally.stops)} false stops; {len(false)} false warnings "
         f"({by_code(false) or 'none'}), {len(false) / max(1, tally.runs):.1%} of the runs."
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.clean import project_tests, project_upkeep  # they register what is done
 from benchmarks.clean.records import Habits
+from benchmarks.clean.serving import Site
 
 DOERS = (project_tests, project_upkeep)
 
@@ -55,12 +56,20 @@ class Character:
         return {**USUAL, **self.fond_of}
 
 
+STAGING = Site("staging", 0.05)
+PRODUCTION = Site("production", 0.02, replicas=4, places=(1.0, 1.1, 1.3), failing=0.001, promote_from="staging")
 CHARACTERS = (
     Character("tiny", 3, 14, Habits(typical=0.0004)),
     Character("library", 8, 160),
     Character("parametrised", 20, 2600, Habits(typical=0.002), {"more_parameters": 12, "fewer_parameters": 6}),
-    Character("service", 12, 220, Habits(typical=0.03, p95=0.018), {"add_package": 3, "drop_package": 2}),
-    Character("slow-service", 6, 60, Habits("unittest", typical=0.2, p95=0.35), branches=0.0),
+    Character(
+        "service", 12, 220, Habits(typical=0.03, sites=(Site(p95=0.018),)), {"add_package": 3, "drop_package": 2}
+    ),
+    Character("slow-service", 6, 60, Habits("unittest", typical=0.2, sites=(Site(p95=0.35),)), branches=0.0),
+    Character("growing-service", 6, 60, Habits(sites=(Site(p95=0.04, growth=0.012, replicas=3),)), {"new_module": 20}),
+    Character("uneven-replicas", 5, 40, Habits(sites=(Site(p95=0.03, replicas=4, places=(1.0, 1.4, 2.5, 6.0)),))),
+    Character("canary", 5, 50, Habits(sites=(Site("production", 0.06, replicas=3, failing=0.002, users=30.0),))),
+    Character("two-environments", 8, 90, Habits(sites=(STAGING, PRODUCTION)), branches=0.3),
     Character("monorepo", 40, 900, Habits(shards=3), {"new_module": 12, "remove_module": 3, "change_tools": 3}),
     Character("flaky", 10, 120, Habits(typical=0.3, flaky=0.3)),
     Character("refactoring", 12, 180, Habits(), MOVING),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -14,14 +13,16 @@ from sqlalchemy import Engine
 
 from benchmarks.clean.branch import Branch, merged
 from benchmarks.clean.characters import Character
+from benchmarks.clean.delivery import Delivery
 from benchmarks.clean.machine import Machine
 from benchmarks.clean.project import Project, State, changes
-from benchmarks.clean.records import Records
+from benchmarks.clean.records_served import ServedRecords
+from benchmarks.clean.serving import Environment
+from benchmarks.clean.tally import Green, Passage, Seen, Tally
 from data_checks import contracts
 from data_checks.facts import BoundaryFacts
 from sluice.artifacts import ArtifactStore
 from sluice.errors import ContractRejectedError
-from sluice.records.build import Release
 from sluice.records.checks import BoundaryReport
 from sluice.records.common import StageRecord
 from sluice.results.coverage_rows import COLUMNS
@@ -31,53 +32,12 @@ from sluice.store.ingest import Ingest
 from sluice.store.precedents import Precedents
 from sluice.store.runs import RunStore
 
-MAIN = "main"
+MAIN, PLATFORMS = "main", ("linux/amd64",)
 BEGIN = datetime(2026, 1, 5, 8, tzinfo=UTC)  # both changes of the clock in the year lie ahead
 
 
 class Stopped(Exception):  # noqa: N818 - a word of the flow, no mistake
     """A boundary stopped the run."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A stop or a warning: of which run, and what had been done in its commit."""
-
-    code: str
-    where: str
-    done: str
-    message: str
-
-
-@dataclass
-class Tally:
-    """What the boundaries said of a history."""
-
-    runs: int = 0
-    red: int = 0
-    boundaries: int = 0
-    statuses: Counter[str] = field(default_factory=Counter)
-    stops: list[Seen] = field(default_factory=list)
-    warns: list[Seen] = field(default_factory=list)
-
-    def add(self, other: Tally) -> None:
-        """Count another one's too."""
-        self.runs, self.red, self.boundaries = (
-            self.runs + other.runs,
-            self.red + other.red,
-            self.boundaries + other.boundaries,
-        )
-        self.statuses += other.statuses
-        self.stops += other.stops
-        self.warns += other.warns
-
-
-@dataclass(frozen=True)
-class Passage:
-    """A record on its way, and what the runner knows beside it: a lie is told of a copy of these."""
-
-    record: Any
-    facts: BoundaryFacts
 
 
 class History:
@@ -99,25 +59,73 @@ class History:
         self.trees: dict[str, State] = {}
         self.branch: Branch | None = None
         self.head = ""  # of the default branch
-        self.served: list[Release] = []
+        places = tuple(Environment(site, self.random) for site in character.habits.sites)
+        self.delivery = Delivery(places, self._pass, self._worse)
+        self.green: Green | None = None  # of the default branch, the newest
         self.passages: dict[str, Passage] = {}  # the newest accepted of the default branch, by stage
-        self._done = ""
+        self._done = self._ref = ""
 
     def run(self) -> None:
         """Make the next commit and take it through the stages; a false stop ends the run, as in the flow."""
         name, parent, state, commit = self._commit()
         self.trees[commit] = state.copy()
         self.head = commit if name == MAIN else self.head
-        run_id = str(uuid4())
-        words = {"project": self.name, "repository": f"/srv/{self.name}", "requested_ref": name, "trigger": "webhook"}
+        records = self._opened(name, "branch", commit, parent)
+        if name == MAIN:
+            self.delivery.change()
+        self._end(records, lambda: self._stages(records, name))
+        if self.green is not None and self.green.records is records:
+            self._once_more(self.green)
+
+    def _once_more(self, green: Green) -> None:
+        """Now and then somebody starts a good commit again, or gives it a tag, which goes to production."""
+        for place in self.delivery.places:
+            chance = 0.4 if place.site.promote_from else 0.06
+            served = place.serving is not None and place.serving.digest == green.records.digest
+            if self.random.random() < chance and (served or place.site.promote_from):
+                self._again(green, place)
+
+    def _again(self, green: Green, place: Environment) -> None:
+        """Take a green commit through once more: what was found out about it is reused, then it is put somewhere."""
+        tag = f"v{self.tally.runs}" if place.site.promote_from else ""
+        old = green.records
+        records = self._opened(tag or MAIN, "tag" if tag else "branch", old.commit, old.parent)
+        records.committed_at = old.committed_at
+        self._end(records, lambda: self._reused(green, records, place, tag))
+
+    def _reused(self, green: Green, records: ServedRecords, place: Environment, tag: str) -> bool:
+        name = tag or MAIN
+        known = {"commit": records.commit, "tree": records.tree, "committed_at": records.committed_at}
+        self._pass(records, records.checkout(name, MAIN), **known, superseded_by=())
+        known |= {"tag": tag or None, "release_digest": records.digest, "base_findings": {}}
+        known |= {
+            "platforms": PLATFORMS,
+            "tested_pythons": (records.state.python,),
+            "previous_base": records.state.base,
+        }
+        for record in green.accepted:
+            self._stand(records, record, **known)
+        if place.serving is not None and place.serving.digest == records.digest:
+            self.delivery.again(records, place, known)
+            return True
+        return self._released(records, place, known)
+
+    def _opened(self, ref: str, kind: str, commit: str, parent: State) -> ServedRecords:
+        """Open the row of a run."""
+        self._ref, run_id = ref, str(uuid4())
+        words = {"project": self.name, "repository": f"/srv/{self.name}", "requested_ref": ref, "trigger": "webhook"}
         self.runs.open_run(run_id, **words)
         self.runs.start_run(run_id, owner="simulated")
-        self.runs.set_commit(run_id, commit=commit, ref_kind="branch", ref_name=name)
+        self.runs.set_commit(run_id, commit=commit, ref_kind=kind, ref_name=ref)
         machine = Machine.at(self.random, self.now)
-        records = Records(run_id, commit, self.trees[commit], parent, machine, self.character.habits, self.csv)
+        return ServedRecords(run_id, commit, self.trees[commit], parent, machine, self.character.habits, self.csv, ref)
+
+    def _end(self, records: ServedRecords, stages: Callable[[], bool]) -> None:
+        """Run the stages of an opened run, and end it."""
+        run_id, machine = records.run_id, records.machine
         self.tally.runs += 1
         try:
-            good = self._stages(records, name)
+            good = stages()
         except Stopped:
             self.runs.finish_run(run_id, RunState.REJECTED, "stopped", 16)
         else:
@@ -156,43 +164,47 @@ class History:
         self._done = ", ".join(self.project.done)
         return commit
 
-    def _stages(self, records: Records, branch: str) -> bool:
+    def _stages(self, records: ServedRecords, branch: str) -> bool:
         """Take the records through their boundaries; return whether the run was green."""
         known = {"commit": records.commit, "tree": records.tree, "committed_at": records.committed_at}
-        self._pass(records, branch, records.checkout(branch, MAIN), **known, superseded_by=())
+        self._pass(records, records.checkout(branch, MAIN), **known, superseded_by=())
         red = self.random.randint(1, 4) if self.random.random() < 0.04 else 0
         files = self._files_since(branch, records, "test.total")
         tests = records.test(red)
-        self._pass(records, branch, tests, **known, files_since=files, coverage_gate=None)
+        self._pass(records, tests, **known, files_since=files, coverage_gate=None)
         if not tests.passed:
             self.tally.red += 1
             return False
         before = Precedents(self.engine, self.name, branch)
         built = records.build()
         facts = {
-            "platforms": ("linux/amd64",),
+            "platforms": PLATFORMS,
             "previous_base": before.base(),
             "tested_pythons": (records.state.python,),
             "files_since": self._files_since(branch, records, "build.size"),
         }
-        self._pass(records, branch, built, **known, **facts)
+        self._pass(records, built, **known, **facts)
         known |= {"release_digest": records.digest, "lock_packages": built.lock_packages}
         files = self._files_since(branch, records, "scan.packages")
-        self._pass(records, branch, records.scan(), **known, base_findings={}, files_since=files)
-        if self.character.habits.p95 is not None and branch == MAIN:
-            self._release(records, branch, known)
-        return True
+        scanned = records.scan()
+        self._pass(records, scanned, **known, base_findings={}, files_since=files)
+        if branch != MAIN:
+            return True
+        places = [place for place in self.delivery.places if not place.site.promote_from]
+        bad = [place for place in places if not self._released(records, place, known)]
+        self.green = self.green if bad else Green(records, (tests, built, scanned))
+        return not bad
 
-    def _release(self, records: Records, branch: str, known: dict[str, Any]) -> None:
-        previous = self.served[-1] if self.served else None
-        self._pass(records, branch, records.deploy(previous), **known, replicas=2)
-        self._pass(records, branch, records.smoke(), **known)
-        self.served.append(records.release)
-        if previous is not None and self.random.random() < 0.04:  # somebody goes back by hand
-            self._pass(records, branch, records.rollback(previous), **known)
-            self.served.append(previous)
+    def _released(self, records: ServedRecords, place: Environment, known: dict[str, Any]) -> bool:
+        good = self.delivery.release(records, place, known)
+        self.tally.bad += not good
+        return good
 
-    def _files_since(self, branch: str, records: Records, metric: str) -> Any:
+    def _worse(self, told: str) -> None:
+        """Note an honest canary that was called worse: that is a false stop, though no boundary's."""
+        self._see(self.tally.stops, "CANARY", told)
+
+    def _files_since(self, branch: str, records: ServedRecords, metric: str) -> Any:
         """Return what differs from the newest run that the metric has, as the flow asks for it."""
         newest = self.history(branch).baselines.get(metric)
         if newest is None or newest.commit not in self.trees:
@@ -205,30 +217,47 @@ class History:
         """Return what is usual, read from Postgres."""
         return read_history(self.engine, self.name, branch, MAIN)
 
-    def _pass(self, records: Records, branch: str, record: StageRecord, **known: Any) -> None:
-        """Check a record and write it, as the boundary task does."""
-        facts = BoundaryFacts(run_id=records.run_id, now=records.machine.now, history=self.history(branch), **known)
+    def _pass(self, records: ServedRecords, record: StageRecord, stage: str = "", **known: Any) -> str:
+        """Check a record and write it, as the boundary task does; with `stage` it takes the place of an earlier one."""
+        facts = BoundaryFacts(
+            run_id=records.run_id, now=records.machine.now, history=self.history(records.ref), **known
+        )
         report = contracts()[record.STAGE].check(record, facts)
-        stage = self.runs.start_stage(records.run_id, record.STAGE)
-        self._count(report, branch)
+        stage = stage or self.runs.start_stage(records.run_id, record.STAGE)
+        self._count(report)
         if not report.accepted:
             self.ingest.reject(stage, record, report)
             raise Stopped
         try:
             self.ingest.accept(stage, record, report)
         except ContractRejectedError as refused:
-            self._see(self.tally.stops, refused.code, branch, str(refused))
+            self._see(self.tally.stops, refused.code, str(refused))
             raise Stopped from refused
-        if branch == MAIN and record.passed:
+        if records.ref == MAIN and record.passed:
             self.passages[record.STAGE] = Passage(record, facts)
+        return stage
 
-    def _count(self, report: BoundaryReport, branch: str) -> None:
-        self.tally.boundaries += 1
+    def _stand(self, records: ServedRecords, record: StageRecord, **known: Any) -> None:
+        """Let the accepted record of an earlier run stand for this one, as the boundary task does."""
+        facts = BoundaryFacts(
+            run_id=records.run_id, now=records.machine.now, history=self.history(records.ref), **known
+        )
+        report = contracts()[record.STAGE].check_again(record, facts)
+        stage = self.runs.start_stage(records.run_id, record.STAGE)
+        if report is not None:
+            self._count(report)
+            if report.stops:
+                self.ingest.reject(stage, record, report)
+                raise Stopped
+        self.ingest.reuse(stage, record, report)
+
+    def _count(self, report: BoundaryReport) -> None:
+        self.tally.boundaries[report.boundary] += 1
         self.tally.statuses.update(result.status.value for result in report.results)
         for result in report.stops:
-            self._see(self.tally.stops, result.code, branch, result.message)
+            self._see(self.tally.stops, result.code, result.message)
         for result in report.warnings:
-            self._see(self.tally.warns, result.code, branch, result.message)
+            self._see(self.tally.warns, result.code, result.message)
 
-    def _see(self, where: list[Seen], code: str, branch: str, message: str) -> None:
-        where.append(Seen(code, f"{self.name} run {self.tally.runs} on {branch}", self._done, message))
+    def _see(self, where: list[Seen], code: str, message: str) -> None:
+        where.append(Seen(code, f"{self.name} run {self.tally.runs} on {self._ref}", self._done, message))

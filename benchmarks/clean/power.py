@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.clean.history import History, Passage
+from benchmarks.clean.history import History
+from benchmarks.clean.tally import Passage
 from data_checks import contracts
 from sluice.records.smoke import SmokeRecord
 from sluice.states import CheckStatus, StageName

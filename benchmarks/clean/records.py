@@ -7,21 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
-from uuid import uuid4
 
 from benchmarks.clean.machine import Machine, durations
 from benchmarks.clean.project import State, changes
-from sluice import busy
+from benchmarks.clean.serving import Site
 from sluice.records.build import BuildRecord, Release
 from sluice.records.checkout import CheckoutRecord
 from sluice.records.common import ArtifactRef
-from sluice.records.deploy import DeployRecord, RollbackRecord
 from sluice.records.scan import Package, ScanRecord
-from sluice.records.smoke import SmokeRecord
 from sluice.records.testing import CoverageSummary, TestCell, TestExecution, TestRecord
 from tests import factories
-
-FELT = 1.15  # times slower: more is wanted of the processors than there is
 
 
 @dataclass(frozen=True)
@@ -34,7 +29,7 @@ class Habits:
         startup: seconds before the first test.
         shards: parts that a cell's tests are split into.
         flaky: share of the runs in which a test passes on a second try.
-        p95: seconds of the service's 95th percentile on a quiet machine; None: nothing is deployed.
+        sites: environments that its releases are put into; none: it is no service.
         measured: coverage is measured.
     """
 
@@ -43,7 +38,7 @@ class Habits:
     startup: float = 0.8
     shards: int = 1
     flaky: float = 0.0
-    p95: float | None = None
+    sites: tuple[Site, ...] = ()
     measured: bool = True
 
 
@@ -51,10 +46,18 @@ class Records:
     """The records of one run, stage after stage; each begins when the one before has ended."""
 
     def __init__(
-        self, run_id: str, commit: str, state: State, parent: State, machine: Machine, habits: Habits, csv: ArtifactRef
+        self,
+        run_id: str,
+        commit: str,
+        state: State,
+        parent: State,
+        machine: Machine,
+        habits: Habits,
+        csv: ArtifactRef,
+        ref: str,
     ) -> None:
         self.run_id, self.commit, self.state, self.parent = run_id, commit, state, parent
-        self.machine, self.habits, self.csv = machine, habits, csv
+        self.machine, self.habits, self.csv, self.ref = machine, habits, csv, ref
         self.random: Random = machine.random
         self.tree = hashlib.sha1(commit.encode()).hexdigest()
         self.digest = "sha256:" + hashlib.sha256(commit.encode()).hexdigest()
@@ -185,55 +188,6 @@ class Records:
         known = {"subject_digest": self.digest, "scanned_digest": self.digest, "scanned_tree": self.tree}
         known |= {"packages": packages, "sbom": None}
         return factories.scan(**known, **self._stage(2.0, dict))
-
-    def deploy(self, previous: Release | None) -> DeployRecord:
-        """Return the deploy of two replicas, which took over."""
-        replicas = tuple(factories.replica(number, release_digest=self.digest) for number in (1, 2))
-        known = {"release": self.release, "previous": previous, "running_digests": (self.digest,)}
-        return factories.deploy(deployment_id=str(uuid4()), replicas=replicas, **known, **self._stage(4.0, dict))
-
-    def smoke(self, slower: float = 1.0) -> SmokeRecord:
-        """Return the smoke test with a load; what the machine does besides, the load feels."""
-        assert self.habits.p95 is not None
-        p95 = self.habits.p95 * self.machine.slow * self.random.lognormvariate(0.0, 0.2) * slower
-        failed = int(self.random.random() < 0.05)
-        seen = 1 + (self.machine.slow - 1) * self.random.uniform(0.5, 1.1)  # what is measured before and after the load
-        load = factories.load(
-            **self._contest(),
-            slowdown=seen,
-            p50_seconds=p95 / 2.5,
-            p95_seconds=p95,
-            p99_seconds=p95 * 1.6,
-            failed=failed,
-        )
-        checks = (
-            factories.smoke_check(),
-            factories.smoke_check(name="version", expected=self.commit, observed=self.commit),
-        )
-        known = {"release": self.release, "upstream_digests": (self.digest,), "load": load, "checks": checks}
-        known |= {"seen_release": self.commit, "seen_expected": self.commit}
-        return factories.smoke(**known, **self._stage(5.0, dict))
-
-    def _contest(self) -> dict[str, float]:
-        """Return who has the two processors: when more is wanted than there is, all get less."""
-        release, load = self.random.uniform(0.02, 2.0), self.random.uniform(0.1, 0.3)
-        slow = self.machine.slow
-        others = 2 - (release + load) / slow if slow > FELT else self.random.uniform(0.0, 0.1)
-        release, load = release / slow, load / slow
-        shares = busy.shares([busy.Moment(0, 0, 0, 0), busy.Moment(1, release, load, release + load + others)], 2)
-        assert shares is not None
-        return {"release_cores": shares.theirs, "other_cores": shares.others, "crowded": shares.crowded}
-
-    def rollback(self, target: Release) -> RollbackRecord:
-        """Return the way back to an older release."""
-        replicas = tuple(factories.replica(number, release_digest=target.digest) for number in (1, 2))
-        known = {
-            "release": target,
-            "running_digests": (target.digest,),
-            "from_digest": self.digest,
-            "replicas": replicas,
-        }
-        return factories.rollback(rollback_id=str(uuid4()), **known, **self._stage(2.0, dict))
 
 
 def _artifact(name: str, of: str) -> ArtifactRef:
