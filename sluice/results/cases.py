@@ -38,6 +38,7 @@ UNEXPECTED = (
 )
 SHOWN_FAILURES = 50
 SHOWN_IDS = 50
+QUOTES = 8  # in the row of a case whose names hold none
 MAX_ATTACHMENTS = 1000  # of one execution that are looked at
 
 
@@ -62,7 +63,6 @@ class Tally:
     case_seconds: float = 0.0
     invalid_durations: int = 0
     merged: int = 0
-    written: int = 0
     flaky: int = 0
     flaky_ids: list[str] = field(default_factory=list)
     duplicates: int = 0
@@ -141,15 +141,20 @@ class CaseWriter:
             self._keep_failure(key, classname, name, status, message, detail)
         if total > MAX_CASES:
             return
-        tally.written = total
         if len(name) + len(classname) > NAME_LIMIT:
             classname, name = short(classname), short(name)
         told = self._notes_text(notes, classname, name) if notes else ""
         seconds = written or ("" if duration is None else f"{duration:.9g}")
-        if message or detail or told or line or '"' in name or '"' in classname or '"' in suite or '"' in file:
+        row = f'{total},"{suite}","{classname}","{name}","{file}",,{status},{seconds},,,{occurrence},\n'
+        if not (message or detail or told or line) and row.count('"') == QUOTES:
+            self._write_text(row)  # most rows: the csv writer takes as long as the rest of a case
+        else:
             self._write((total, suite, classname, name, file, line, status, seconds, message, detail, occurrence, told))
-        else:  # most rows: the csv writer takes as long as the rest of a case
-            self._write_text(f'{total},"{suite}","{classname}","{name}","{file}",,{status},{seconds},,,{occurrence},\n')
+
+    @property
+    def written(self) -> int:
+        """Number of rows; cases beyond the limit are counted and have none."""
+        return min(self._total, MAX_CASES)
 
     def attach(self, test: str, paths: Sequence[str], ordinal: int = 0, folder: str = "") -> None:
         """Note files that a case names, or a suite (test "", ordinal 0)."""

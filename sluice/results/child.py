@@ -60,7 +60,7 @@ def junit(request: dict[str, Any]) -> dict[str, Any]:
             outputs += document.outputs.kept
             cut += document.outputs.cut
     drift = whole.whole_drift() if whole.declares else None
-    tally = asdict(writer.tally)
+    tally = {**asdict(writer.tally), "written": writer.written}
     about = {"properties": properties, "timestamps": timestamps, "repaired": repaired}
     said = {"suite_output": outputs[:MAX_OUTPUTS], "output_cut": cut + max(0, len(outputs) - MAX_OUTPUTS)}
     return {**tally, "drift": drift, "elements": whole.inner, **about, **said}

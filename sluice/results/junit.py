@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from sluice.results.cases import CaseWriter, case_id, detail_text, message_text, short
@@ -26,6 +27,7 @@ OTHER_FORMATS = {
 }
 PLAIN = 11  # characters of a duration that are kept as they are: no more digits than a row would have
 _STAMP = re.compile(r"-\d{14}$")
+_USUAL = ("classname", "name", "time")  # a case that has these has no others, mostly
 _NOT_RUN = {"notrun", "skipped", "disabled", "untested"}
 
 
@@ -52,6 +54,7 @@ class JUnitHandler:
     def __init__(self, writer: CaseWriter, *, merge_repeats: bool = False, root: str = "") -> None:
         self.document = Document()
         self._writer = writer
+        self._add = writer.add
         self._merge = merge_repeats
         self._root = f"{root.rstrip('/')}/" if root else ""
         self._levels: list[Level] = []
@@ -123,19 +126,18 @@ class JUnitHandler:
 
     def _end_case(self, case: dict[str, str]) -> None:
         get = case.get
-        classname, name, time = get("classname", ""), get("name", ""), get("time")
-        duration, written = seconds(time), ""
-        if time is not None:
-            if duration is None:
-                self._writer.tally.invalid_durations += 1
-            elif len(time) <= PLAIN and "," not in time:
-                written = time
+        classname, name, time = get("classname"), get("name"), get("time")
+        duration, written = _duration(time)
+        if duration is None and time is not None:
+            self._writer.tally.invalid_durations += 1
         if self._inner is not None:
             self._end_noted_case(self._inner, case, duration)
             return
-        status = "skipped" if get("status", "") in _NOT_RUN else "passed"
-        file, line = get("file", ""), get("line", "")
-        self._writer.add(self._suite, classname, name, file, line, status, duration, written=written)
+        status, file, line = "passed", "", ""
+        if len(case) > len(_USUAL) or classname is None or name is None or time is None:
+            status = "skipped" if get("status", "") in _NOT_RUN else "passed"
+            classname, name, file, line = classname or "", name or "", get("file", ""), get("line", "")
+        self._add(self._suite, classname, name, file, line, status, duration, "", "", None, written)
 
     def _end_noted_case(self, inner: OpenCase, case: dict[str, str], duration: float | None) -> None:
         tally = self._writer.tally
@@ -161,6 +163,14 @@ class JUnitHandler:
             detail_text(detail),
             inner.notes,
         )
+
+
+@lru_cache(maxsize=4096)  # most runners write milliseconds: the same few texts again and again
+def _duration(text: str | None) -> tuple[float | None, str]:
+    """Return seconds, and how they can be written down: as the report has them, where that is plain."""
+    found = seconds(text)
+    plain = found is not None and text is not None and len(text) <= PLAIN and "," not in text
+    return found, text if plain and text else ""
 
 
 def _wrong_root(tag: str) -> ReportError:
