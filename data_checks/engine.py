@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from data_checks.frames import Expect, Parameter, Rows
-from data_checks.kept import kept, plain_or
+from data_checks.kept import kept, once_each, plain_or
 from data_checks.table import table
 from sluice.errors import SluiceError
 
@@ -137,10 +137,13 @@ def _import() -> Any:
         import great_expectations
         from great_expectations.core import id_dict as ids
         from great_expectations.execution_engine import pandas_execution_engine
+        from great_expectations.expectations import expectation
         from tqdm import tqdm  # type: ignore[import-untyped]
 
     pandas_execution_engine.HASH_THRESHOLD = 0  # bytes; it would hash each frame twice, for a mark that nobody reads
     vars(ids)["convert_to_json_serializable"] = plain_or(vars(ids)["convert_to_json_serializable"])
+    vars(expectation)["get_metric_kwargs"] = once_each(vars(expectation)["get_metric_kwargs"])
+    vars(expectation)["camel_to_snake"] = cache(vars(expectation)["camel_to_snake"])
     tqdm.monitor_interval = 0  # it starts a thread even for a bar that is off, and the warm process forks
     return great_expectations
 

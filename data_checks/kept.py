@@ -5,6 +5,9 @@ up: 40 times an expectation. The subclasses here, made in GX's own way to extend
 to a batch. Before that they must not: GX writes suite parameters into what it gets. They can go when
 `Expectation.configuration` is cached upstream.
 
+Arguments of metrics: for each of an expectation's four metrics GX makes the expectation anew out of its configuration,
+to ask it for the same values. Here it is made once for all that are asked for in a row.
+
 Ids of metrics: GX turns what they are made of into JSON, a hundred times a boundary, by asking numpy about each value.
 What is JSON already is left as it is.
 """
@@ -40,6 +43,31 @@ def kept(expectation_type: str) -> Any:
         "configuration": property(configuration),
     }
     return type(base)(f"Kept{base.__name__}", (base,), body)
+
+
+class Once:
+    """A configuration as GX's `get_metric_kwargs` reads it; its expectation is made once."""
+
+    def __init__(self, configuration: Any) -> None:
+        self.of, self.kwargs, self._made = configuration, configuration.kwargs, configuration.to_domain_obj()
+
+    def to_domain_obj(self) -> Any:
+        """Return the expectation; who asks only reads it."""
+        return self._made
+
+
+def once_each(ask: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `ask` (GX's `get_metric_kwargs`), which is given the last configuration's expectation again."""
+    last: Once | None = None
+
+    def asked(metric_name: str, configuration: Any = None, runtime_configuration: Any = None) -> Any:
+        nonlocal last
+        if configuration is not None and (last is None or last.of is not configuration):
+            last = Once(configuration)
+        given = None if configuration is None else last
+        return ask(metric_name=metric_name, configuration=given, runtime_configuration=runtime_configuration)
+
+    return asked
 
 
 def plain_or(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from data_checks.engine import engine
 from data_checks.frames import Parameter, in_set
-from data_checks.kept import plain_or
+from data_checks.kept import once_each, plain_or
 
 
 def test_a_parameter_of_one_check_is_not_seen_by_the_next() -> None:
@@ -48,3 +48,27 @@ def test_what_is_json_is_not_converted() -> None:
     assert not asked
     assert convert({"a": 1.5}) == "converted"
     assert asked == [{"a": 1.5}]
+
+
+def test_metrics_are_given_what_they_were_given_by_an_expectation_for_each() -> None:
+    engine()
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    from great_expectations.expectations.registry import get_metric_kwargs
+
+    made: list[str] = []
+
+    class Counted(ExpectationConfiguration):
+        def to_domain_obj(self) -> Any:
+            made.append(self.kwargs["column"])
+            return super().to_domain_obj()
+
+    kind = "expect_column_values_to_be_in_set"
+    words, others = (Counted(kind, {"column": name, "value_set": [name], "batch_id": "b"}) for name in "ab")
+    metrics = ("column_values.in_set.condition", "column_values.nonnull.unexpected_count", "table.row_count")
+    ask = once_each(get_metric_kwargs)
+    quick = [ask(name, each, {"result_format": "BASIC"}) for each in (words, others, words) for name in metrics]
+    assert made == ["a", "b", "a"]
+    assert quick == [
+        get_metric_kwargs(name, each, {"result_format": "BASIC"}) for each in (words, others, words) for name in metrics
+    ]
+    assert ask(metrics[0]) == get_metric_kwargs(metrics[0])
