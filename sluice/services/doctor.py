@@ -36,8 +36,9 @@ COST = {
     "pg_dump": "databases of services cannot be backed up, so not migrated",
     "node": "JavaScript tests cannot run",
     "docker": "nothing in Sluice, which speaks to the engine itself; only people need it",
+    "ssh": "engines at `ssh://` cannot be reached",
 }
-OPTIONAL = ("pg_dump", "node", "docker")
+OPTIONAL = ("pg_dump", "node", "docker", "ssh")
 LEAST_FREE = 2 * 2**30  # bytes
 PREFECT_LOWEST = (3, 6, 25)  # below: known holes
 

@@ -21,6 +21,7 @@ VERSION_WORDS = {
     "pg_dump": ["--version"],
     "node": ["--version"],
     "docker": ["--version"],
+    "ssh": ["-V"],
 }
 
 

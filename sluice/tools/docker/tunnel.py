@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from sluice.command import held
 from sluice.config.docker import EngineSsh
 from sluice.errors import InfrastructureError, TransientError
+from sluice.tools.programs import find
 
 READY = "sluice-tunnel"
 REMOTE = "/var/run/docker.sock"
@@ -63,10 +64,12 @@ class Tunnel:
         """Open it.
 
         Raises:
+            ToolMissingError: there is no `ssh`.
             HostKeyError: the other machine's key is unknown, or has changed.
             SshRefusedError: it does not let us in.
             SshDownError: it cannot be reached.
         """
+        program = find("ssh")
         _sweep()
         self.where = where
         self._owner = os.getpid()
@@ -74,7 +77,7 @@ class Tunnel:
         self.socket = self._folder / "s"
         self._errors = self._folder / "errors"
         with self._errors.open("wb") as errors:
-            self._program = held(_words(where, self.socket, ssh), errors)
+            self._program = held([str(program), *_words(where, self.socket, ssh)], errors)
         atexit.register(self.close)
         try:
             self._wait()
@@ -141,7 +144,7 @@ def _words(where: str, socket: Path, ssh: EngineSsh | None) -> list[str]:
     account = [*(("-l", parts.username) if parts.username else ()), *(("-p", str(parts.port)) if parts.port else ())]
     way = ["-L", f"{socket}:{parts.path.rstrip('/') or REMOTE}"]
     stays = f"echo {READY} && exec cat >/dev/null"  # `cat` ends with our end of its input, and the way with it
-    return ["ssh", *OPTIONS, *declared, *account, *way, "--", parts.hostname or "", stays]
+    return [*OPTIONS, *declared, *account, *way, "--", parts.hostname or "", stays]
 
 
 def _sweep() -> None:
