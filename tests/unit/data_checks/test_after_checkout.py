@@ -63,9 +63,12 @@ def test_c03_believes_submodules_that_are_there() -> None:
     assert result(report, "C03").status is CheckStatus.PASSED
 
 
-def test_c04_lfs_pointers_are_named_and_counted() -> None:
-    pointers = ("a.bin", "b.bin", "c.bin", "d.bin")
-    caught(checkout(lfs_pointers=pointers), "C04", "a Git LFS pointer", "a.bin, b.bin, c.bin and 1 more")
+@pytest.mark.parametrize(
+    ("many", "observed"), [(1, "a.bin"), (3, "a.bin, b.bin, c.bin"), (4, "a.bin, b.bin, c.bin and 1 more")]
+)
+def test_c04_lfs_pointers_are_named_and_counted(many: int, observed: str) -> None:
+    pointers = ("a.bin", "b.bin", "c.bin", "d.bin")[:many]
+    assert caught(checkout(lfs_pointers=pointers), "C04", "LFS pointer", observed).observed == f"pointers: {observed}"
 
 
 def test_c05_a_dirty_workspace() -> None:

@@ -50,6 +50,11 @@ def test_honest_scans_are_believed(honest: dict[str, Any]) -> None:
     believed(scan(**honest))
 
 
+def test_s05_one_finding_of_a_thousand_is_lost() -> None:
+    held = tuple(finding(fingerprint=f"f-{n}") for n in range(999))
+    caught(scan(findings=held, findings_total=1000), "S05", "whole", "1000 findings in all, and 999 of them here")
+
+
 def test_more_findings_than_a_record_holds_are_believed() -> None:
     held = tuple(finding(fingerprint=f"f-{n}") for n in range(1000))
     believed(scan(findings=held, findings_total=1874))
@@ -80,6 +85,12 @@ def test_s02_nothing_was_scanned(scanners: Any) -> None:
     caught(scan(scanners=scanners, packages=()), "S02", "at least 1", "0 packages, 0 packages and files in all")
 
 
+def test_s02_an_image_without_a_package_was_not_looked_at() -> None:
+    assert believed(scanned(image_packages=1)).accepted
+    observed = "0 packages in the image, 1 packages, 0 packages and files in all"
+    caught(scanned(image_packages=0), "S02", "at least 1", observed)
+
+
 def test_one_package_is_something() -> None:
     report = check(scan(scanners=(scanner(items_scanned=0),)))
     assert result(report, "S02").status is CheckStatus.PASSED
@@ -99,8 +110,9 @@ def test_s04_another_release_was_scanned(lie: dict[str, Any], observed: str) -> 
 
 
 def test_s01_fresh_data_is_believed() -> None:
-    report = believed(scanned(), database_configured=True)
-    assert result(report, "S01").status is CheckStatus.PASSED
+    for age_days in (1.0, 7.0):
+        report = believed(scanned(age_days=age_days), database_configured=True)
+        assert result(report, "S01").status is CheckStatus.PASSED
 
 
 @pytest.mark.parametrize(
@@ -163,7 +175,7 @@ def test_s08_warns_of_an_old_finding_with_its_age() -> None:
     assert report.accepted
     (warning,) = report.warnings
     assert (warning.code, warning.severity) == ("S08", Severity.WARN)
-    assert "old, since 2026-10-01" in warning.observed
+    assert warning.observed == "high B311 greeter/app.py (f-high): old, since 2026-10-01"
 
 
 def test_s08_needs_the_base() -> None:
@@ -173,7 +185,7 @@ def test_s08_needs_the_base() -> None:
 BEFORE: dict[str, float] = {"scan__packages": 40, "build__lock_packages": 38}
 
 
-@pytest.mark.parametrize("left", [0, 10])
+@pytest.mark.parametrize("left", [0, 10, 31])
 def test_s03_the_scanner_no_longer_sees_the_packages(left: int) -> None:
     found = tuple(Package(name=f"p{number}", version="1", type="pypi") for number in range(left))
     observed = f"{left} packages, 40 before; the lock lost 0"
@@ -201,7 +213,14 @@ def test_s03_only_warns_where_the_loss_may_be_meant(file: ChangedFile | None, se
     assert report.accepted == (severity is Severity.WARN)
 
 
-@pytest.mark.parametrize(("left", "locked"), [(40, 38), (33, 38), (10, 8)], ids=["same", "few", "dropped"])
+@pytest.mark.parametrize(("left", "lost"), [(3, False), (2, True)])
+def test_s03_two_packages_may_go_from_a_few(left: int, lost: bool) -> None:
+    found = tuple(Package(name=f"p{number}", version="1", type="pypi") for number in range(left))
+    report = check(scan(packages=found), history=history(scan__packages=5, build__lock_packages=5), lock_packages=5)
+    assert [each.code for each in report.stops] == ["S03"] * lost
+
+
+@pytest.mark.parametrize(("left", "locked"), [(40, 38), (32, 38), (10, 8)], ids=["same", "few", "dropped"])
 def test_packages_may_go_with_the_lock(left: int, locked: int) -> None:
     found = tuple(Package(name=f"p{number}", version="1", type="pypi") for number in range(left))
     believed(scan(packages=found), history=history(**BEFORE), lock_packages=locked)

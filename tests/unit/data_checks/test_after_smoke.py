@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sluice.states import CheckStatus
-from tests.boundaries import believed, caught, check, not_asked
+from tests.boundaries import believed, caught, check, not_asked, result
 from tests.factories import (
     COMMIT,
     DIGEST,
@@ -30,6 +30,7 @@ def test_an_honest_smoke_test_is_believed() -> None:
         **dict.fromkeys(("K05", "K01", "K06", "K03", "K02"), CheckStatus.PASSED),
         "K04": CheckStatus.NOT_ENOUGH_HISTORY,
     }
+    assert result(report, "K04").observed == "p95 20 ms, 0 of 240 failed"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,10 @@ def test_k06_a_failed_smoke_test_that_shows_no_failure() -> None:
 )
 def test_k03_a_load_without_samples(lie: Any, observed: str) -> None:
     caught(smoke(load=lie), "K03", "at least 1 request", observed)
+
+
+def test_k04_shows_that_a_load_has_no_figure() -> None:
+    assert result(believed(smoke(load=load(p95_seconds=None))), "K04").observed == "no figure"
 
 
 def test_k03_is_not_asked_without_a_load() -> None:

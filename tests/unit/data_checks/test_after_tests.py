@@ -33,6 +33,10 @@ def none_found(**fields: Any) -> TestExecution:
     return execution(**counts | {"case_seconds": 0.0} | fields)
 
 
+ZEROS: dict[str, Any] = {"skipped": 0, "xfailed": 0, "declared_skipped": 0, "case_seconds": 0.0, "wall_seconds": 5.0}
+ZEROS |= {"ended_at": later(8), "report_written_at": later(7.9)}
+
+
 # --- the honest ones ------------------------------------------------------------------------------------------------
 
 
@@ -79,6 +83,12 @@ def test_an_honest_red_run_is_true_and_bad_and_is_believed() -> None:
         execution(report_written_at=later(3).replace(microsecond=0)),
         execution(report_timestamp=later(3.1)),
         execution(declared_total=None, declared_failed=None, declared_errors=None, declared_skipped=None),
+        execution(report_written_at=later(2.95)),
+        execution(report_written_at=later(1.75)),
+        execution(report_timestamp=later(1)),
+        execution(framework="command", total=50, passed=50, declared_total=50, **ZEROS),
+        execution(total=49, passed=49, declared_total=49, **ZEROS),
+        execution(total=50, passed=50, declared_total=50, **ZEROS | {"wall_seconds": 4.9}),
         execution(coverage=None),
         execution(coverage=None, coverage_problem=problem("COVERAGE_MISSING")),
         execution(case_seconds=1.9 * 7),
@@ -90,8 +100,10 @@ def test_an_honest_red_run_is_true_and_bad_and_is_believed() -> None:
         execution(framework="unittest", exit_code=1, passed=9, xpassed=1),
     ],
     ids=["robot-137-failures", "red-command", "file-time-a-tick-early", "whole-second-file-times", "own-stamp",
-         "no-counters", "no-coverage", "ungated-coverage-problem", "threads", "xdist", "all-zero-few", "all-zero-quick",
-         "strict-xpass-called-red", "nearly-all-skipped", "unexpected-success-called-red"],
+         "no-counters", "file-time-two-ticks-early", "whole-second-long-ago", "own-stamp-early", "all-zero-command",
+         "all-zero-too-few", "all-zero-too-quick", "no-coverage", "ungated-coverage-problem", "threads", "xdist",
+         "all-zero-few", "all-zero-quick", "strict-xpass-called-red", "nearly-all-skipped",
+         "unexpected-success-called-red"],
 )  # fmt: skip
 def test_honest_executions_are_believed(honest: TestExecution) -> None:
     believed(run_of(honest))
@@ -133,6 +145,12 @@ def test_a_shard_of_skipped_tests_beside_full_ones_is_believed() -> None:
 )
 def test_t14_a_killed_runner_with_a_whole_report(killed: dict[str, Any], observed: str) -> None:
     caught(run_of(execution(**killed)), "T14", "end by themselves", observed)
+
+
+@pytest.mark.parametrize(("code", "signal"), [(132, 4), (134, 6), (135, 7), (136, 8), (137, 9), (139, 11), (143, 15)])
+def test_t14_a_wrapper_tells_of_its_killed_child(code: int, signal: int) -> None:
+    observed = f"killed by signal {signal} in a child process (exit code {code})"
+    caught(run_of(execution(exit_code=code)), "T14", "end by themselves", observed)
 
 
 def test_t14_comes_before_what_follows_from_it() -> None:
@@ -196,10 +214,13 @@ def test_t05_no_report_and_no_word_about_it() -> None:
         (unread("REPORT_STALE"), "REPORT_STALE: line 3"),
         (execution(report_written_at=later(2.7)), "written 0.3 s before the runner began"),
         (execution(report_written_at=later(-7200)), "written 7203.0 s before the runner began"),
+        (execution(report_written_at=later(2.93)), "written 0.1 s before the runner began"),
+        (execution(report_written_at=later(0.75)), "written 2.2 s before the runner began"),
+        (execution(report_timestamp=later(0.4)), "its own time stamp is 3 s before the runner began"),
         (execution(report_timestamp=later(-86400)), "its own time stamp is 86403 s before the runner began"),
         (execution(report_written_at=None), "nobody knows when it was written"),
     ],
-    ids=["refused-by-the-stage", "a-moment", "hours", "copied", "unknown"],
+    ids=["refused-by-the-stage", "a-moment", "hours", "two-ticks", "whole-seconds", "own-stamp", "copied", "unknown"],
 )
 def test_t04_a_report_of_another_run(lie: TestExecution, observed: str) -> None:
     caught(run_of(lie), "T04", "after the runner began", observed)
@@ -234,8 +255,8 @@ def test_t06_the_counters_are_not_the_cases(lie: dict[str, int], observed: str) 
 
 @pytest.mark.parametrize("framework", ["pytest", "unittest"])
 def test_t08_the_same_test_twice(framework: str) -> None:
-    lie = execution(framework=framework, duplicate_ids=("a::b", "a::c"))
-    caught(run_of(lie), "T08", "every test once", "2 repeated, a::b, a::c")
+    lie = execution(framework=framework, duplicate_ids=("a::b", "a::c", "a::d", "a::e"))
+    assert caught(run_of(lie), "T08", "every test once", "4 repeated").observed.endswith("repeated, a::b, a::c, a::d")
 
 
 @pytest.mark.parametrize("framework", ["command", "robot", "behave"])
@@ -254,32 +275,43 @@ def test_t08_where_names_may_repeat_it_is_shown_and_does_not_stop(framework: str
         ({"case_seconds": float("inf")}, "inf s in all"),
         ({"total": 120, "passed": 118, "declared_total": 120, "case_seconds": 0.0, "wall_seconds": 30.0,
           "started_at": later(-30), "report_written_at": later(4)}, "120 of 0 s"),
+        ({"total": 50, "passed": 50, "declared_total": 50, **ZEROS}, "50 of 0 s, in a run of 5.0 s"),
     ],
-    ids=["too-long", "too-long-and-invalid", "infinite", "all-zero"],
+    ids=["too-long", "too-long-and-invalid", "infinite", "all-zero", "all-zero-just-so"],
 )  # fmt: skip
 def test_t07_durations_that_cannot_be_true(lie: dict[str, Any], observed: str) -> None:
     caught(run_of(execution(**lie), started_at=later(-40)), "T07", "durations that are numbers", observed)
 
 
 def test_t07_what_cannot_be_read_is_kept_empty_and_shown_with_its_number() -> None:
-    report = check(run_of(execution(invalid_durations=3), execution(cell=TestCell(label="py3.12"))))
+    report = check(run_of(execution(invalid_durations=1), execution(cell=TestCell(label="py3.12"))))
     assert report.accepted
     (shown,) = report.warnings
     assert (shown.code, shown.name, shown.severity) == ("T07", "DURATION_INVALID", Severity.WARN)
-    assert "3 unreadable" in shown.observed
+    assert "1 unreadable" in shown.observed
     assert "py3.12" not in shown.observed
 
 
 def test_t07_as_long_as_all_workers_together_is_possible() -> None:
-    most = one.most_seconds(execution())
-    assert check(run_of(execution(case_seconds=most))).accepted
-    caught(run_of(execution(case_seconds=most + 0.001)), "T07", "durations that are numbers", "s in all")
+    workers = {"pytest": 8, "unittest": 8, "behave": 8, "robot": 8, "command": 256}
+    most = {name: one.most_seconds(execution(framework=name, wall_seconds=10.0)) for name in workers}
+    assert most == {name: 10.0 * number + 2.0 for name, number in workers.items()}
+    assert check(run_of(execution(case_seconds=1.9 * 8 + 2.0))).accepted
+    caught(run_of(execution(case_seconds=1.9 * 8 + 2.001)), "T07", "durations that are numbers", "s in all")
 
 
 def test_t07_a_duration_that_is_not_a_number_cannot_be_checked() -> None:
     report = check(run_of(execution().model_copy(update={"case_seconds": float("nan")})))
     assert not report.accepted
     assert result(report, "T07").status is CheckStatus.COULD_NOT_RUN
+
+
+def test_what_no_report_tells_is_not_asked() -> None:
+    assert not_asked(check(run_of(unread(exit_code=2))))["T01"] == "no report says how many tests there were (T14, T05)"
+    counters = dict.fromkeys(("declared_total", "declared_failed", "declared_errors", "declared_skipped"))
+    assert not_asked(believed(run_of(execution(**counters))))["T06"] == "the reports declare no counters"
+    without = not_asked(believed(run_of(execution(coverage=None))))
+    assert (without["T12"], without["T13"]) == ("no coverage was measured",) * 2
 
 
 def test_t10_everything_was_skipped() -> None:
@@ -378,6 +410,7 @@ def test_a_lie_of_many_cells_is_told_in_three_names_and_a_number() -> None:
     lies = [none_found(cell=TestCell(label=f"c{n}")) for n in range(12)]
     found = caught(run_of(*lies), "T01", "at least 1 test", "pytest [c2]: 0 tests, exit code 0; and 9 more")
     assert "c3" not in found.message
+    assert caught(run_of(*lies[:3]), "T01", "at least 1 test", "pytest [c2]").observed.endswith("exit code 0")
 
 
 def test_an_artifact_alone_is_no_proof() -> None:

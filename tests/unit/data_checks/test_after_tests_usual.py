@@ -87,9 +87,10 @@ def test_t02_a_deleted_test_file_explains_it() -> None:
         (changed("tests/test_a.py", additions=3, deletions=90),),
         (changed("tests/test_a.py", additions=200, deletions=50),),
         (changed("plugins/one.py", "D", deletions=40),),
+        (ChangedFile(path="old.py", old_path="tests/test_a.py", change="R", additions=0, deletions=60),),
         None,
     ],
-    ids=["shrunk", "fifty-tests-became-few-long-ones", "tests-of-each-plugin", "nobody-knows"],
+    ids=["shrunk", "fifty-tests-became-few-long-ones", "tests-of-each-plugin", "moved-away", "nobody-knows"],
 )
 def test_t02_only_warns_where_it_may_be_meant(since: tuple[ChangedFile, ...] | None) -> None:
     report = check(run_of(counted(50)), history=past(), files_since=since)
@@ -98,7 +99,12 @@ def test_t02_only_warns_where_it_may_be_meant(since: tuple[ChangedFile, ...] | N
 
 
 @pytest.mark.parametrize(
-    "since", [changed("app.py", deletions=300), changed("tests/test_a.py", additions=60, deletions=49)]
+    "since",
+    [
+        changed("app.py", deletions=300),
+        changed("tests/test_a.py", additions=60, deletions=49),
+        changed("tests/test_a.py", additions=40, deletions=40),
+    ],
 )
 def test_t02_edits_that_cannot_have_taken_the_tests_explain_nothing(since: ChangedFile) -> None:
     caught(run_of(counted(50)), "T02", "10 %", "50 tests", history=past(), files_since=(since,))
@@ -116,6 +122,13 @@ def test_a_run_of_the_red_tests_alone_is_held_against_no_history() -> None:
 
 def test_t02_a_red_run_is_not_asked() -> None:
     assert check(run_of(red_execution()), history=past(1000)).accepted
+
+
+@pytest.mark.parametrize(("many", "more"), [(3, ""), (4, " and 1 more")])
+def test_t02_names_three_of_the_test_files_that_were_deleted(many: int, more: str) -> None:
+    gone = tuple(changed(f"tests/test_{number}.py", "D") for number in range(many))
+    found = result(check(run_of(counted(50)), history=past(), files_since=gone), "T02")
+    assert found.message == f"test files were deleted: tests/test_0.py, tests/test_1.py, tests/test_2.py{more}"
 
 
 def test_t02_adds_up_shards() -> None:
@@ -141,6 +154,12 @@ def test_t09_a_shard_never_ran() -> None:
     caught(shards([4, 4], [12, 12]), "T09", "every shard", "missing shards 3; 8 tests of 12")
 
 
+def test_t09_one_shard_of_two_never_ran() -> None:
+    record = shards([6, 6], [12, 12], of=2)
+    lie = record.model_copy(update={"executions": record.executions[1:]})
+    caught(lie, "T09", "every shard", "pytest in 2 shards: missing shards 1; 6 tests of 12")
+
+
 def test_t09_tests_that_no_shard_ran() -> None:
     caught(
         shards([4, 4, 3], [12, 12, 12]), "T09", "every test that was collected", "missing shards none; 11 tests of 12"
@@ -163,14 +182,16 @@ def listed(lost: list[tuple[str, ...] | None], totals: list[int]) -> Any:
 
 
 def test_t09_the_numbers_agree_and_a_test_is_in_no_shard() -> None:
-    lost: list[tuple[str, ...] | None] = [(), ("t::b", "t::c"), ("t::b",)]
-    caught(listed(lost, [4, 4, 4]), "T09", "every test that was collected", "12 tests of 12, none of them t::b, t::c")
+    lost: list[tuple[str, ...] | None] = [(), ("t::b", "t::c", "t::d", "t::e"), ("t::b",)]
+    found = caught(listed(lost, [4, 4, 4]), "T09", "every test that was collected", "12 tests of 12")
+    assert found.observed.endswith("12 tests of 12, none of them t::b, t::c, t::d")
 
 
 def test_t09_believes_names_before_numbers() -> None:
     """A class that was skipped as a whole is one case, and a subtest one more."""
     believed(listed([(), (), ()], [4, 4, 3]))
-    caught(listed([(), (), None], [4, 4, 3]), "T09", "every test that was collected", "11 tests of 12")
+    found = caught(listed([(), (), None], [4, 4, 3]), "T09", "every test that was collected", "11 tests of 12")
+    assert found.observed.endswith("11 tests of 12")
 
 
 def test_t09_a_red_shard_lost_its_tests_honestly() -> None:
@@ -193,9 +214,15 @@ def test_t10_far_more_than_usual_was_skipped() -> None:
     assert first.name == "SKIP_SPIKE"
 
 
-@pytest.mark.parametrize(("skipped", "usual"), [(12, 2), (30, 25), (95, 90)])
-def test_t10_believes_some_more_skips(skipped: int, usual: int) -> None:
-    believed(run_of(counted(100, skipped)), history=past(skipped=usual))
+@pytest.mark.parametrize(("total", "skipped", "usual"), [(100, 12, 2), (100, 30, 25), (100, 95, 90), (20, 7, 2)])
+def test_t10_believes_some_more_skips(total: int, skipped: int, usual: int) -> None:
+    believed(run_of(counted(total, skipped)), history=past(total, skipped=usual))
+
+
+@pytest.mark.parametrize(("total", "skipped"), [(100, 13), (20, 8)])
+def test_t10_believes_no_skip_more_than_some(total: int, skipped: int) -> None:
+    observed = f"{skipped} of {total} skipped, 2 before"
+    caught(run_of(counted(total, skipped)), "T10", "not far more skips", observed, history=past(total, skipped=2))
 
 
 @pytest.mark.parametrize(("total", "skipped"), [(140, 42), (130, 32)], ids=["forty", "thirty"])
@@ -232,16 +259,35 @@ def test_t13_a_gate_that_is_missed_and_called_passed() -> None:
     caught(run_of(), "T13", "at least 95 %", "5.00 points below the gate, and called passed", coverage_gate=95.0)
 
 
+def test_t13_misses_by_less_than_a_point_count_too() -> None:
+    caught(run_of(), "T13", "at least 90.5 %", "0.50 points below the gate", coverage_gate=90.5)
+    for change in (ChangedLines(valid=250, covered=199), ChangedLines(valid=1, covered=0)):
+        caught(run_of(), "T13", "changed lines", "changed lines", changed_lines_gate=80.0, changed_lines=change)
+    fell = run_of(counted(100, coverage=coverage(lines_valid=1000, lines_covered=845)))
+    caught(fell, "T13", "at most 5 points", "pytest: 84.5 %, 90.0 % before", history=past())
+
+
+def test_t13_holds_no_shard_and_no_command_beside_python_against_the_gate() -> None:
+    low = coverage(lines_covered=10)
+    believed(run_of(execution(), execution(framework="command", coverage=low)), coverage_gate=80.0)
+    halves = (execution(cell=TestCell(label=f"{n}of2", shard=n, shards=2), coverage=low) for n in (1, 2))
+    believed(run_of(*halves), coverage_gate=80.0)
+
+
+def test_t13_shows_the_coverage_of_each_execution() -> None:
+    assert result(believed(run_of()), "T13").observed == "90.0%"
+
+
 def test_t13_a_gate_that_is_missed_and_said_so_is_true_and_bad() -> None:
     record = run_of(passed=False, reason="coverage 90.0% is below the gate of 95 %")
     assert result(check(record, coverage_gate=95.0), "T13").status is not CheckStatus.FAILED
 
 
 def test_t13_the_lines_of_the_change_miss_their_gate() -> None:
-    change = ChangedLines(valid=10, covered=7, missing=("app.py: 3,7-8",))
+    change = ChangedLines(valid=10, covered=7, missing=("app.py: 3,7-8", "b.py: 1", "c.py: 1", "d.py: 1"))
     known = {"changed_lines_gate": 80.0, "changed_lines": change}
-    words = "70.0 % of 10 changed lines; no test reached app.py: 3,7-8"
-    caught(run_of(), "T13", "at least 80 % of the changed lines", words, **known)
+    words = "70.0 % of 10 changed lines; no test reached app.py: 3,7-8; b.py: 1; c.py: 1"
+    assert caught(run_of(), "T13", "at least 80 % of the changed lines", words, **known).observed == words
     red = run_of(red_execution())
     assert result(check(red, **known), "T13").status is not CheckStatus.FAILED
 
@@ -276,6 +322,12 @@ def test_t15_green_only_on_a_retry_is_shown_as_flaky() -> None:
     (warning,) = report.warnings
     assert (warning.code, warning.observed) == ("T15", "pytest [py3.11]: 1 flaky, tests.test_app::test_3")
     assert record.headline().startswith("10 passed · 1 skipped · 1 flaky: only passed on a retry")
+
+
+def test_t15_names_three_of_the_flaky() -> None:
+    names = ("t::a", "t::b", "t::c", "t::d")
+    (warning,) = check(run_of(execution(passed=6, flaky=4, passed_on_retry=names))).warnings
+    assert warning.observed == "pytest [py3.11]: 4 flaky, t::a, t::b, t::c"
 
 
 def test_t15_is_shown_beside_a_red_test_too() -> None:

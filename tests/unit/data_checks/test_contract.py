@@ -129,6 +129,13 @@ def test_an_exception_inside_great_expectations_is_a_rejection() -> None:
     assert "must either be None or of the same type" in observed
 
 
+def test_of_a_long_error_only_the_beginning_is_shown() -> None:
+    def long(*_: Any) -> Any:
+        raise KeyError("x" * 400)
+
+    assert only(contract(rows=long).check(build(), facts()))[1] == f"KeyError: '{'x' * 289}"
+
+
 def test_a_suite_parameter_that_nobody_gives_is_a_rejection() -> None:
     asks = contract()
     needs = in_set(asks.frames[0].name, "built", Parameter("digest"))
