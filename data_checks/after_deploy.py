@@ -93,6 +93,12 @@ def _forged(record: DeployRecord) -> list[Condition]:
     return [each for each in record.conditions if each.code == "D01" and each.state == "broken"]
 
 
+def _told(record: DeployRecord) -> list[str]:
+    """Return what is wrong with the image; where nothing is, everything that was seen of it in its registry."""
+    seen = [each for each in record.conditions if each.code == "D01" and record.release.kind == "image"]
+    return [each.observed for each in _forged(record) or seen]
+
+
 def _runs(record: DeployRecord) -> str:
     behind, replicas = running(record.running_digests), running([each.release_digest for each in record.replicas])
     return f"{behind} behind the proxy, replicas of {replicas}, for release {record.release.digest}"
@@ -127,7 +133,7 @@ CONTRACT = Contract(
                     *(each.expected for each in _forged(record)),
                 )
             ),
-            observed=lambda record, _: "; ".join((_runs(record), *(each.observed for each in _forged(record)))),
+            observed=lambda record, _: "; ".join((_runs(record), *_told(record))),
         ),
         Check(
             "D02",

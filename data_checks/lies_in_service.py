@@ -15,9 +15,11 @@ LIES = (
         DEPLOY,
         STOP,
         "What runs is not the release that was asked for.",
-        "the deploy is done, and another release (or two) serves behind the proxy; an image's provenance does not hold",
+        "the deploy is done, and another release (or two) serves behind the proxy; an image's provenance does not "
+        "hold, or a tag of it was moved",
         "`sluice status` shows what runs; deploy again, or go back with `sluice rollback ENV`. `sluice verify DIGEST` "
-        "shows what does not hold of an image; build it again: `sluice run --fresh`.",
+        "shows what does not hold of an image; see who pushed to its registry, and build it again: "
+        "`sluice run --fresh`.",
     ),
     Lie(
         "D02",

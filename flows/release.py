@@ -72,6 +72,7 @@ def go_back(run: Run, order: DeployRequest, deployed: DeployRecord, bad: SluiceE
         service=order.service,
         smoke=order.smoke,
         bad=deployed.release,
+        registry_login=order.registry_login,
         reason=f"{bad.code}: {bad.message}",
         requested_by="sluice",
     )

@@ -39,6 +39,7 @@ def go_back(order: RollbackOrder) -> None:
             bad=None,
             to_digest=order.to_digest,
             restore_backup=order.restore_backup,
+            registry_login=config.build.image.login if config.build.image else None,
             reason=order.reason,
             requested_by=order.requested_by,
         )

@@ -18,6 +18,7 @@ from sluice.records.build import Release
 from sluice.records.common import ArtifactRef
 from sluice.records.deploy import DeployRequest, RollbackRecord, RollbackRequest
 from sluice.releases.provenance import KEY, PAYLOAD, sign, signing_key, statement_of
+from sluice.releases.tags import SHORT
 from sluice.stages.rollback import rollback
 from sluice.states import StageName
 from sluice.targets.base import Target
@@ -61,26 +62,39 @@ class Images:
         return SERVER.format(behaviour=behaviour, name=name).replace('("127.0.0.1", int', '("0.0.0.0", int')
 
     def build(self, name: str, behaviour: str, server: str) -> Release:
-        """Make the image of a program and push it."""
-        context = _tar({"Dockerfile": DOCKERFILE, "server.py": server})
-        tag = re.sub(r"[^\w.-]+", "-", f"{name}-{behaviour}")
-        with self.engine.client() as client:
-            client.images.build(fileobj=context, custom_context=True, tag=f"{self.repository}:{tag}", rm=True)
-            for line in client.api.push(self.repository, tag, stream=True, decode=True):
-                assert "error" not in line, line
-        digest = self.registry.digest("greeter", tag)
+        """Make the image of a program and push it, under the tag of a commit that its name stands for."""
+        words = re.sub(r"[^\w.-]+", "-", f"{name}-{behaviour}")
+        commit = hashlib.sha256(words.encode()).hexdigest()[:40]
+        tag = f"{words}-{commit[:SHORT]}"
+        digest = self.push(tag, server)
         manifest = ArtifactRef(name="manifest.json", sha256=digest.removeprefix("sha256:"), size=1)
         release = Release(
             digest=digest,
             kind="image",
             project="greeter",
             version=f"{name}+{behaviour}",
-            commit=hashlib.sha256(tag.encode()).hexdigest()[:40],
+            commit=commit,
             artifact=manifest,
             repository=self.repository,
+            tags=(tag,),
         )
         self.sign(release)
         return release
+
+    def push(self, tag: str, server: str) -> str:
+        """Make the image of a program, push it under a tag and return its digest; nobody signs it."""
+        context = _tar({"Dockerfile": DOCKERFILE, "server.py": server})
+        with self.engine.client() as client:
+            client.images.build(fileobj=context, custom_context=True, tag=f"{self.repository}:{tag}", rm=True)
+            for line in client.api.push(self.repository, tag, stream=True, decode=True):
+                assert "error" not in line, line
+        return self.registry.digest("greeter", tag)
+
+    def forget(self, release: Release) -> None:
+        """Let the engine no longer have the image of a release."""
+        with self.engine.client() as client:
+            for name in (release.reference, *(f"{release.repository}:{tag}" for tag in release.tags)):
+                client.images.remove(name, force=True)
 
     def sign(self, release: Release, key: Path | None = None, **other: str) -> None:
         """Let the product sign where an image is from; what lay beside it before is gone.

@@ -21,7 +21,7 @@ def verify(
     digest: str = typer.Argument(..., help="Image: its digest, or the first characters, with or without `sha256:`."),
     project: str | None = typer.Option(None, "--project", help="Only of this project."),
 ) -> None:
-    """Read an image again out of its registry: every byte, its version tags, its signed provenance.
+    """Read an image again out of its registry: every byte, its tags, its signed provenance.
 
     Ends with 16 when anything is not as it was built.
     """
@@ -31,7 +31,7 @@ def verify(
 
     image = find_image(database(), find_release(database(), digest, project))
     with Registry(image.name, login_of(image.login)) as registry:
-        proofs = look(registry, image.digest, image.fixed_tags, Settings().home.secrets)
+        proofs = look(registry, image.digest, image.commit, image.tags, Settings().home.secrets)
     out.print(f"{image.name}@{image.digest}")
     for proof in proofs:
         out.print(f"{'✗' if proof.problem else '✓'} {proof.name}: {proof.problem or proof.detail}", markup=False)

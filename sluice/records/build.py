@@ -28,7 +28,8 @@ class Release(Frozen):
     """An immutable build output with its commit; what deploy, scan and smoke name by digest.
 
     An image lies in a registry under `repository`, its `digest` is that of its manifest (or index), and `artifact` is
-    the manifest's text in the artifact store. Tags move, so nothing is ever asked for by a tag.
+    the manifest's text in the artifact store. Tags move, so nothing is ever asked for by a tag; a deploy looks whether
+    `tags` still name it.
     """
 
     digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
@@ -40,6 +41,9 @@ class Release(Frozen):
     python: str | None = None
     has_command: bool = False
     repository: str = Field(default="", description="registry and name of an image, without tag; a bundle has none")
+    tags: tuple[str, ...] = Field(
+        default=(), description="of an image: what its build named it that no other commit gets"
+    )
 
     @property
     def reference(self) -> str:

@@ -159,6 +159,7 @@ class RollbackRequest(Frozen):
 
     `restore_backup`: put the database back to before the migrations that the target does not know.
     `bad` None: whatever serves now. `service` and `smoke` count for a release that was kept without its own.
+    `registry_login` reads what an image's tags name where `declaration` has no login of its own.
     """
 
     environment: str
@@ -168,6 +169,7 @@ class RollbackRequest(Frozen):
     bad: Release | None
     to_digest: str | None = None
     restore_backup: bool = False
+    registry_login: RegistryLogin | None = None
     reason: str
     requested_by: str
 
@@ -197,6 +199,9 @@ class RollbackRecord(StageRecord):
     backup_problem: str | None = Field(
         default=None, description="what is wrong with the backup that was to be put back; None: none was asked for"
     )
+    moved_tags: tuple[str, ...] = Field(
+        default=(), description="tags of the image that serves again which name another one now, in words"
+    )
 
     def headline(self) -> str:
         """Return where the environment stands and how long it took."""
@@ -206,5 +211,5 @@ class RollbackRecord(StageRecord):
             return f"{self.environment} → {self.release.digest[:19]} failed · {self.reason}"
         return (
             f"{self.environment} → {self.release.digest[:19]} again · restored in {self.seconds_to_restore:.1f} s"
-            f"{' · bad release fenced' if self.fenced else ''}"
+            f"{' · bad release fenced' if self.fenced else ''}{' · a tag of it was moved' if self.moved_tags else ''}"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from sluice.records.checkout import RefKind
 
@@ -31,3 +32,13 @@ def version_tags(kind: RefKind, name: str) -> tuple[str, ...]:
 def is_version(name: str) -> bool:
     """Tell whether a tag is a version, which never moves."""
     return _VERSION.fullmatch(name.replace("_", "+")) is not None
+
+
+def lasting(tags: Iterable[str]) -> tuple[str, ...]:
+    """Return the tags that no other commit gets: all but `latest`."""
+    return tuple(tag for tag in tags if tag != LATEST)
+
+
+def of_commit(tag: str, commit: str) -> bool:
+    """Tell whether a tag is that of a branch and this commit: another build of the commit may get it."""
+    return bool(commit) and tag.endswith(f"-{commit[:SHORT]}")

@@ -9,9 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from sluice.releases.provenance import PAYLOAD, ProvenanceError, opened, signing_key
+from sluice.releases.tags import of_commit
 from sluice.tools.docker.referrers import attached
 from sluice.tools.docker.registry import INDEXES, Registry
 from sluice.tools.docker.registry_session import RegistryError
+
+NAMES_IT = "names it"
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,12 @@ class Proof:
     problem: str = ""
 
 
-def verify(registry: Registry, digest: str, tags: Sequence[str], secrets: Path) -> tuple[Proof, ...]:
+def verify(registry: Registry, digest: str, commit: str, tags: Sequence[str], secrets: Path) -> tuple[Proof, ...]:
     """Look at an image in its registry; nothing is changed.
 
     Args:
-        tags: what named it when it was pushed.
+        commit: what it was built of.
+        tags: what named it when it was pushed, and no other commit.
         secrets: where this Sluice's key is.
 
     Raises:
@@ -35,8 +39,8 @@ def verify(registry: Registry, digest: str, tags: Sequence[str], secrets: Path) 
     """
     return (
         _proof("bytes", lambda: _bytes(registry, digest)),
-        *(_proof(f"tag {tag}", partial(_tag, registry, digest, tag)) for tag in tags),
-        _proof("provenance", lambda: provenance(registry, digest, secrets)),
+        *(_proof(f"tag {tag}", partial(named, registry, digest, commit, tag, secrets)) for tag in tags),
+        _proof("provenance", lambda: str(origin(registry, digest, secrets))),
     )
 
 
@@ -47,11 +51,9 @@ class Origin:
     commit: str
     run: str
 
-
-def provenance(registry: Registry, digest: str, secrets: Path) -> str:
-    """Return what the newest provenance of an image says, in a line; see :func:`origin`."""
-    found = origin(registry, digest, secrets)
-    return f"signed by this Sluice: commit {found.commit}, run {found.run}"
+    def __str__(self) -> str:
+        """Say it in a line."""
+        return f"signed by this Sluice: commit {self.commit}, run {self.run}"
 
 
 def origin(registry: Registry, digest: str, secrets: Path) -> Origin:
@@ -93,15 +95,47 @@ def _bytes(registry: Registry, digest: str) -> str:
     return f"{size} bytes in {sum(len(image['layers']) for image in images)} layers are what their digests say"
 
 
-def _tag(registry: Registry, digest: str, tag: str) -> str:
+def named(registry: Registry, digest: str, commit: str, tag: str, secrets: Path) -> str:
+    """Return, in words, what a tag of a build names now: its image, another build of its commit, or nothing any more.
+
+    The tag of a branch and commit moves when the commit is built again, and a registry may clean it away; a version
+    never moves.
+
+    Raises:
+        RegistryError: `TAG_MOVED`: it names an image that is not known to be of that commit; `TAG_GONE`, of a version;
+            or the registry does not answer.
+        RegistryRefusedError: it lets us not in.
+    """
     found = registry.manifest(tag)
-    if found is None or found.digest != digest:
-        raise RegistryError(
-            "the tag names another image now" if found else "the tag is gone",
-            code="TAG_MOVED",
-            where=f"{registry.repository}:{tag}",
-            found=found.digest if found else "",
-            allowed=digest,
-            next_step="Look who moved it; deploys name digests and are not touched by it.",
-        )
-    return "names it"
+    if found is not None and found.digest == digest:
+        return NAMES_IT
+    of_branch = of_commit(tag, commit)
+    where, next_step = f"{registry.repository}:{tag}", "Look who moved it, and build the commit again."
+    if found is None:
+        if of_branch:
+            return "is gone; registries may clean such tags away"
+        raise RegistryError("the tag is gone", code="TAG_GONE", where=where, allowed=digest, next_step=next_step)
+    told, known = _whose(registry, found.digest, secrets)
+    if of_branch and known == commit:
+        return f"names {found.digest} now, another build of the same commit, {told}"
+    raise RegistryError(
+        f"the tag names another image now, {told}",
+        code="TAG_MOVED",
+        where=where,
+        found=found.digest,
+        allowed=digest,
+        next_step=next_step,
+    )
+
+
+def _whose(registry: Registry, digest: str, secrets: Path) -> tuple[str, str]:
+    """Return where an image is from, in words, and its commit; the commit is empty where nobody of us signed it."""
+    try:
+        found = origin(registry, digest, secrets)
+    except ProvenanceError as error:
+        return error.message, ""
+    except RegistryError as error:
+        if error.code == RegistryError.code:  # no answer; else what lies there is not what it should be
+            raise
+        return error.message, ""
+    return str(found), found.commit

@@ -13,6 +13,7 @@ from sluice.disk import needs_room
 from sluice.records.build import BuildRecord, BuildRequest, PlatformCheck, Release
 from sluice.records.common import ArtifactRef, StageContext, ToolUse
 from sluice.records.image import ImageBuild, Layer
+from sluice.releases.tags import lasting
 from sluice.stages.build_image_attest import attest
 from sluice.stages.build_image_parts import Made, make
 from sluice.stages.build_image_push import Arrived, push
@@ -111,7 +112,7 @@ def _record(
     built_tree: str,
 ) -> BuildRecord:
     image = _image(made, arrived, tool.version)
-    release = _release(request, place, version, made)
+    release = _release(request, place, version, made, arrived)
     return BuildRecord(
         run_id=place.context.run_id,
         started_at=started,
@@ -138,7 +139,7 @@ def _record(
     )
 
 
-def _release(request: BuildRequest, place: Workplace, version: str, made: Made) -> Release:
+def _release(request: BuildRequest, place: Workplace, version: str, made: Made, arrived: Arrived) -> Release:
     config = request.config.image
     assert config is not None
     return Release(
@@ -149,6 +150,7 @@ def _release(request: BuildRequest, place: Workplace, version: str, made: Made) 
         commit=request.source.commit,
         artifact=place.artifacts.put_bytes(made.content, "image-manifest.json", made.media_type),
         repository=config.repository,
+        tags=lasting(arrived.tags),
         has_command=made.has_command,
     )
 

@@ -30,7 +30,7 @@ def preflight(
         *own_backends(request, secrets),
         not_fenced(mine, request),
         promoted(mine, request),
-        of_known_origin(request, mine.world.home.secrets),
+        *of_known_origin(request, mine.world.home.secrets, mine.site.log),
     )
 
 

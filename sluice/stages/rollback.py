@@ -11,6 +11,7 @@ from sluice.records.build import Release
 from sluice.records.deploy import Replica, RollbackRecord, RollbackRequest
 from sluice.records.smoke import SmokeCheck
 from sluice.stages.deploy_moves import bring_up, confirm, take_over
+from sluice.stages.deploy_origin import moved_tags
 from sluice.stages.deploy_preflight import configuration
 from sluice.stages.deploy_settle import close_open, give_up, hold
 from sluice.stages.deploy_site import Kept
@@ -67,7 +68,10 @@ def rollback(
         state = "serving" if outcome.replicas else "failed"
         seconds = outcome.seconds if record.passed else None
         mine.end_rollback(rollback_id, state, record.reason, validated=record.passed, seconds=seconds)
-    return record
+    if not record.passed or record.release is None:
+        return record
+    moved = moved_tags(request, record.release, place.home.secrets, place.log)
+    return record.model_copy(update={"moved_tags": moved})
 
 
 def _execute(

@@ -1,4 +1,4 @@
-"""Reading images: where one lies, which tags must still name it, and who may read it."""
+"""Reading images: where one lies, which tags must still name it, what it is of, and who may read it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from sqlalchemy import Engine, text
 
 from sluice.config.docker import RegistryLogin
 from sluice.errors import UsageError
-from sluice.releases.tags import is_version
+from sluice.releases.tags import lasting
 from sluice.store.engine import reading
 
 FOUND = """
-SELECT i.image_name, i.digest, i.tags, r.config -> 'build' -> 'image' -> 'login' AS login
-FROM images i JOIN stage_runs s ON s.id = i.stage_run_id JOIN pipeline_runs r ON r.id = s.run_id
+SELECT i.image_name, i.digest, i.tags, l.commit_sha, r.config -> 'build' -> 'image' -> 'login' AS login
+FROM images i JOIN releases l USING (project_id, digest)
+JOIN stage_runs s ON s.id = i.stage_run_id JOIN pipeline_runs r ON r.id = s.run_id
 WHERE i.digest = :digest ORDER BY s.ended_at DESC LIMIT 1
 """
 
 
 @dataclass(frozen=True)
 class KnownImage:
-    """An image that a build made; `fixed_tags` are those that never move."""
+    """An image that a build made; `tags` are those that no other commit gets."""
 
     name: str
     digest: str
-    fixed_tags: tuple[str, ...]
+    commit: str
+    tags: tuple[str, ...]
     login: RegistryLogin | None
 
 
@@ -40,4 +42,4 @@ def find_image(engine: Engine, digest: str) -> KnownImage:
     if row is None:
         raise UsageError("the release is no image", found=digest, next_step="Only images are in a registry.")
     login = RegistryLogin.model_validate(row.login) if row.login else None
-    return KnownImage(row.image_name, row.digest, tuple(tag for tag in row.tags if is_version(tag)), login)
+    return KnownImage(row.image_name, row.digest, row.commit_sha, lasting(row.tags), login)

@@ -159,9 +159,7 @@ def test_a_rollback_to_an_image_that_is_gone_touches_nothing(city: DockerCity) -
     old, two = city.images.release("old"), city.images.release("two")
     city.release(old)
     city.release(two)
-    with city.images.engine.client() as client:
-        for name in (old.reference, f"{old.repository}:old-good"):
-            client.images.remove(name, force=True)
+    city.images.forget(old)
     assert city.images.registry.ask("DELETE", f"greeter/manifests/{old.digest}").status_code == 202
 
     with Load(city.url, rate=40) as load:
@@ -178,9 +176,7 @@ def test_a_rollback_pulls_an_image_that_is_gone_from_the_engine(city: DockerCity
     kept, two = city.images.release("kept"), city.images.release("two")
     city.release(kept)
     city.release(two)
-    with city.images.engine.client() as client:
-        for name in (kept.reference, f"{kept.repository}:kept-good"):
-            client.images.remove(name, force=True)
+    city.images.forget(kept)
 
     with Load(city.url, rate=40) as load:
         record = city.rollback(to=kept.digest)

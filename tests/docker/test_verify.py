@@ -22,9 +22,10 @@ from tests.image_parts import FILES, Yard
 def problems(yard: Yard, record: BuildRecord) -> dict[str, str]:
     """Verify an image; return what does not hold."""
     with Client(yard.repository) as client:
-        proofs = verify(client, record.release.digest, ("v1.0.0",), yard.home.secrets)
-    assert [each.name for each in proofs] == ["bytes", "tag v1.0.0", "provenance"]
-    return {each.name: each.problem for each in proofs if each.problem}
+        proofs = verify(client, record.release.digest, record.release.commit, record.release.tags, yard.home.secrets)
+    branch = f"main-{record.release.commit[:12]}"
+    assert [each.name for each in proofs] == ["bytes", "tag v1.0.0", f"tag {branch}", "provenance"]
+    return {each.name.replace(branch, "main"): each.problem for each in proofs if each.problem}
 
 
 def release(yard: Yard, text: str) -> BuildRecord:
@@ -81,7 +82,10 @@ Attack = Callable[[Yard, Registry, BuildRecord, BuildRecord], None]
     [
         (flip_a_byte, {"bytes": "DIGEST_MISMATCH: the registry gives other bytes than their digest says"}),
         (move_the_tag, {"tag v1.0.0": "TAG_MOVED: the tag names another image now"}),
-        (another_image_under_the_manifest, {"bytes": "DIGEST_MISMATCH", "tag v1.0.0": "TAG_MOVED"}),
+        (
+            another_image_under_the_manifest,
+            {"bytes": "DIGEST_MISMATCH", "tag v1.0.0": "TAG_MOVED", "tag main": "TAG_MOVED"},
+        ),
         (swap_the_attestation, {"provenance": "PROVENANCE_REFUSED: the provenance is about another image"}),
         (sign_with_another_key, {"provenance": "PROVENANCE_REFUSED: the provenance is not signed by this Sluice"}),
         (take_the_attestation_away, {"provenance": "PROVENANCE_REFUSED: the image has no provenance"}),

@@ -18,7 +18,7 @@ from sluice.store.images import find_image
 from sluice.store.ingest import Ingest
 from sluice.store.runs import RunStore
 from tests import factories
-from tests.factories import DIGEST, OTHER_DIGEST, later
+from tests.factories import COMMIT, DIGEST, OTHER_DIGEST, later
 from tests.postgres.parts import a_run, execute, rows
 
 pytestmark = pytest.mark.postgres
@@ -65,10 +65,11 @@ def test_an_image_without_layers_is_an_image(engine: Engine, tmp_path: Path) -> 
     assert rows(engine, "SELECT layers FROM v_images WHERE run_id = :run", run=run_id) == [([],)]
 
 
-def test_an_image_is_found_with_its_fixed_tags_and_its_login(engine: Engine, tmp_path: Path) -> None:
+def test_an_image_is_found_with_its_commit_its_lasting_tags_and_its_login(engine: Engine, tmp_path: Path) -> None:
     accept(engine, tmp_path, tags=("main-0123456789ab", "v1.4.0", "latest"))
     found = find_image(engine, DIGEST)
-    assert (found.name, found.digest, found.fixed_tags) == ("registry.example/team/greeter", DIGEST, ("v1.4.0",))
+    assert (found.name, found.digest, found.commit) == ("registry.example/team/greeter", DIGEST, COMMIT)
+    assert found.tags == ("main-0123456789ab", "v1.4.0")
     assert found.login is None
     login = {"username": "ada", "password": "env:PASSWORD"}
     config = {"build": {"image": {"repository": found.name, "login": login}}}

@@ -40,7 +40,20 @@ def attach(registry: Registry, subject: Manifest, kind: str, content: bytes) -> 
 
 
 def attached(registry: Registry, digest: str, kind: str) -> list[bytes]:
-    """Return everything of one kind that is kept beside an image, newest last, each held against its digest."""
+    """Return everything of one kind that is kept beside an image, newest last, each held against its digest.
+
+    Raises:
+        RegistryError: it cannot be read, or is about another image; or the registry does not answer.
+    """
+    try:
+        return _attached(registry, digest, kind)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RegistryError(
+            "what lies beside the image cannot be read", code="DIGEST_MISMATCH", where=digest, found=error
+        ) from error
+
+
+def _attached(registry: Registry, digest: str, kind: str) -> list[bytes]:
     entries = registry.referrers(digest)
     if entries is None:
         entries = _by_tag(registry, digest)

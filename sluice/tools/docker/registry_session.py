@@ -69,6 +69,7 @@ class RegistrySession:
         self.host, _, self.name = repository.partition("/")
         self.login = login
         self._pause = pause
+        self._attempts = ATTEMPTS
         self._token = ""
         scheme = "http" if is_loopback(self.host) else "https"
         self.base = f"{scheme}://{self.host}"
@@ -82,15 +83,20 @@ class RegistrySession:
     ) -> None:
         self._client.close()
 
+    def be_quick(self, seconds: float) -> None:
+        """Ask once from now on, and wait no longer than that for an answer: nothing depends on it."""
+        self._attempts = 1
+        self._client.timeout = httpx.Timeout(seconds)
+
     def retried(self, attempt: Callable[[], httpx.Response], what: str, *, missing: bool = False) -> httpx.Response:
         """Ask until there is an answer that counts.
 
         Raises:
             RegistryRefusedError: 401, 403.
-            RegistryError: another refusal, or five attempts without an answer that counts.
+            RegistryError: another refusal, or as many attempts as there are without an answer that counts.
         """
         problem = ""
-        for number in range(1, ATTEMPTS + 1):
+        for number in range(1, self._attempts + 1):
             asked = 0.0
             try:
                 answer = attempt()
@@ -105,10 +111,10 @@ class RegistrySession:
                 if answer.status_code != 429 and answer.status_code < 500:
                     raise RegistryError(f"the registry refused: {what}", where=self.repository, found=problem)
                 asked = retry_after(answer.headers)
-            if number < ATTEMPTS:
+            if number < self._attempts:
                 own = FIRST_PAUSE * 2 ** (number - 1) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
                 self._pause(min(LONGEST_PAUSE, asked or own))
-        raise RegistryError(f"{what} failed {ATTEMPTS} times", where=self.repository, found=problem)
+        raise RegistryError(f"{what} failed {self._attempts} times", where=self.repository, found=problem)
 
     def _refused(self, answer: httpx.Response, what: str) -> RegistryRefusedError:
         account = f"account {self.login.username}" if self.login else "nobody (no login is declared)"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 DOCKER = "tests/docker"
 FAULTS, SCANS = f"{DOCKER}/test_image_faults.py", f"{DOCKER}/test_scan_image.py"
+TAGS = f"{DOCKER}/test_moved_tags.py"
 HONEST_BUILD = f"{DOCKER}/test_build_image.py::test_an_image_is_what_its_record_says"
 HONEST_SCAN = f"{SCANS}::test_vulnerabilities_say_their_layer_and_whether_the_base_brings_them"
 
@@ -48,6 +49,13 @@ OF_IMAGES = (
         f"{DOCKER}/test_forged_images.py::test_d01_an_image_whose_provenance_does_not_hold_is_not_started",
         "an image with the provenance of its build",
         f"{DOCKER}/test_deploy_docker.py::test_releases_take_over_and_no_request_fails",
+    ),
+    OfImage(
+        "D01",
+        "a tag of the image was moved to another between push and deploy",
+        f"{TAGS}::test_d01_a_tag_that_names_another_image_is_refused",
+        "another run built the commit again, and its tag moved to that",
+        f"{TAGS}::test_a_commit_that_was_built_again_moves_its_tag_honestly",
     ),
     OfImage("S01", "the vulnerability data is 30 days old", f"{SCANS}::test_s01_old_data_means_nothing", *HONESTLY),
     OfImage(

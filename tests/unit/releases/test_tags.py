@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sluice.records.checkout import RefKind
-from sluice.releases.tags import moving_tags, version_tags
+from sluice.releases.tags import lasting, moving_tags, of_commit, version_tags
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -40,3 +40,10 @@ def test_a_pull_request_is_never_latest_and_no_tag_is_too_long() -> None:
 )
 def test_a_version_is_a_git_tag_that_looks_like_one(kind: RefKind, name: str, tags: tuple[str, ...]) -> None:
     assert version_tags(kind, name) == tags
+
+
+def test_latest_alone_goes_to_other_commits_and_only_a_branchs_tag_to_another_build() -> None:
+    tags = ("v1.2.3", "1.2-0123456789ab", "main-0123456789ab", "latest")
+    assert lasting(tags) == tags[:-1]
+    assert [tag for tag in tags if of_commit(tag, COMMIT)] == ["1.2-0123456789ab", "main-0123456789ab"]
+    assert not of_commit("main-", "")
