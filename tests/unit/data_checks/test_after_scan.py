@@ -26,6 +26,7 @@ def test_an_honest_scan_is_believed() -> None:
     report = believed(scan())
     assert [each.code for each in report.results] == ["S07", "S02", "S04", "S01", "S05", "S06", "S08", "S03"]
     assert not_asked(report) == {"S01": "no vulnerability data is configured"}
+    assert result(report, "S05").observed == "1 findings, verdict follows from the findings"
 
 
 def test_findings_over_the_gate_are_true_and_bad_and_are_believed() -> None:
@@ -211,6 +212,11 @@ def test_s03_only_warns_where_the_loss_may_be_meant(file: ChangedFile | None, se
     report = check(scan(packages=found), history=history(**BEFORE), lock_packages=38, files_since=since)
     assert (result(report, "S03").status, result(report, "S03").severity) == (CheckStatus.FAILED, severity)
     assert report.accepted == (severity is Severity.WARN)
+
+
+def test_s03_waits_for_a_history_of_the_lock_too() -> None:
+    report = believed(scan(packages=()), history=history(scan__packages=40))
+    assert result(report, "S03").status is CheckStatus.NOT_ENOUGH_HISTORY
 
 
 @pytest.mark.parametrize(("left", "lost"), [(3, False), (2, True)])

@@ -160,6 +160,11 @@ def test_t09_one_shard_of_two_never_ran() -> None:
     caught(lie, "T09", "every shard", "pytest in 2 shards: missing shards 1; 6 tests of 12")
 
 
+def test_t09_each_part_of_it_alone() -> None:
+    caught(shards([4, 4], [None, None]), "T09", "every shard", "missing shards 3; 8 tests of unknown")
+    caught(shards([4, 4, 5], [12, 12, 13]), "T09", "every test", "missing shards none; 13 tests of 12, 13")
+
+
 def test_t09_tests_that_no_shard_ran() -> None:
     caught(
         shards([4, 4, 3], [12, 12, 12]), "T09", "every test that was collected", "missing shards none; 11 tests of 12"
