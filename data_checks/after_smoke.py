@@ -49,6 +49,8 @@ def _slower(load: Load, usual: Baseline | None) -> str:
     if usual is None or load.p95_seconds is None:
         return ""
     high = usual.usual(relative=SLOWER, absolute=SLOWER_SECONDS).high
+    if load.slowdown <= BUSY:
+        high *= load.slowdown  # what a machine that is not called busy makes slower is not the release's
     if load.p95_seconds <= high:
         return ""
     return f"p95 {load.p95_seconds * 1000:.0f} ms, usual is up to {high * 1000:.0f} ms{_busy(load)}"

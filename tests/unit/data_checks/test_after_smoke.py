@@ -184,6 +184,16 @@ def test_k04_a_busy_machine_is_no_excuse_for_errors(lie: dict[str, Any]) -> None
     caught(smoke(load=load(**lie)), "K04", "as they usually are in staging", "usual is up to", history=history(**USUAL))
 
 
+@pytest.mark.parametrize(("slowdown", "high"), [(1.0, 0.4), (1.25, 0.5), (1.3, 0.52), (4.0, 0.4)])
+def test_k04_a_machine_that_is_a_little_slower_is_not_the_release(slowdown: float, high: float) -> None:
+    """Up to where it is called busy; from there on what others took away decides."""
+    usual = history(smoke__staging__p95=0.2, smoke__staging__error_rate=0.0)
+    for p95, stops in ((high - 0.001, False), (high + 0.001, True)):
+        seen = load(p95_seconds=p95, slowdown=slowdown, release_cores=1.8, other_cores=0.1, crowded=0.0)
+        report = check(smoke(load=seen), history=usual)
+        assert [each.code for each in report.stops] == ["K04"] * stops
+
+
 @pytest.mark.parametrize(("p95", "stops"), [(0.4, False), (0.401, True)])
 def test_k04_a_slow_service_may_take_twice_its_time(p95: float, stops: bool) -> None:
     usual = history(smoke__staging__p95=0.2, smoke__staging__error_rate=0.0)
