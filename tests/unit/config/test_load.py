@@ -217,6 +217,14 @@ def test_a_command_as_text_is_shown_as_a_list() -> None:
     ]
 
 
+def test_a_command_for_a_shell_is_shown_with_one() -> None:
+    (said,) = problems("test: {command: npm install && node --test, report: r.xml}\n")
+    allowed = 'a list of words, as no shell reads it; with one: [sh, -c, "npm install && node --test"]'
+    assert said == f"1:17 test.command: found 'npm install && node --test', allowed: {allowed}"
+    loaded = load('test: {command: [sh, -c, "npm install && node --test"], report: r.xml}\n')
+    assert loaded.config.test.command == ("sh", "-c", "npm install && node --test")
+
+
 def test_a_secret_is_a_reference_and_never_shown() -> None:
     lines = problems("environments: {a: {secrets: {TOKEN: hunter2hunter2, B: 'file:relative', C: 12345678}}}\n")
     allowed = "allowed: a reference: env:NAME, file:/absolute/path or block:name"
