@@ -25,7 +25,10 @@ from tests.docker_parts import (
     running_registry,
 )
 from tests.image_parts import Yard
+from tests.planted import planted
 from tests.postgres_server import TEMPLATE
+
+__all__ = ["planted"]
 
 
 @pytest.fixture(scope="session")

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
 
 import pytest
 
-from sluice import masks
 from sluice.errors import DeployFailedError
 from sluice.records.build import Release
 from tests.docker_city import DockerCity
-from tests.planted import FORMS, VALUE, cells_of, files_of, told_in
+from tests.planted import FORMS, cells_of, files_of, told_in
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("planted")]
 SECRETS = {"TOKEN": "env:PLANTED"}
-
-
-@pytest.fixture(autouse=True)
-def planted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    masks.forget()
-    monkeypatch.setenv("PLANTED", VALUE)
-    yield
-    masks.forget()
 
 
 def kept(city: DockerCity) -> list[str]:

@@ -9,8 +9,11 @@ import pytest
 
 from sluice.settings import Home
 from tests.deploy_parts import City, Parts, running_city, running_parts
+from tests.planted import planted
 from tests.postgres_server import TEMPLATE
 from tests.repositories import Repository
+
+__all__ = ["planted"]
 
 
 @pytest.fixture(scope="session")

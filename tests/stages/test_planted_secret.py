@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from sluice import masks
 from sluice.errors import DeployFailedError
 from tests.deploy_parts import City, release
-from tests.planted import FORMS, VALUE, cells_of, files_of, told_in
+from tests.planted import FORMS, cells_of, files_of, told_in
 
 
-@pytest.fixture(autouse=True)
-def only_here() -> Iterator[None]:
-    masks.forget()
-    yield
-    masks.forget()
-
-
-def test_no_form_of_a_secret_is_in_errors_logs_artifacts_or_rows(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PLANTED", VALUE)
-
+@pytest.mark.usefixtures("planted")
+def test_no_form_of_a_secret_is_in_errors_logs_artifacts_or_rows(city: City) -> None:
     with pytest.raises(DeployFailedError, match="REPLICA_FAILED") as caught:
         city.release(city.store(release("bad", "leaks")), replicas=1, secrets={"TOKEN": "env:PLANTED"})
 
