@@ -26,8 +26,8 @@ _NETWORK = re.compile(
     r"status client error \(429|status server error|tls handshake|Name or service not known|name resolution",
     re.I,
 )
-_OFFLINE = re.compile(
-    r"network (?:was|is|connectivity is) disabled|not found in the cache|--offline|offline mode", re.I
+_OFFLINE = re.compile(  # a resolution without the network sees the cache and `find-links`, not what the index has
+    r"network (?:was|is|connectivity is) disabled|not found in the cache|--offline|offline mode|No solution found", re.I
 )
 
 
