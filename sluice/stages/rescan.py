@@ -42,7 +42,9 @@ def _look(served: Served, sbom: ArtifactRef, settings: Settings, log: Callable[[
         scratch = Path(folder)
         file = scratch / "sbom.cdx.json"
         file.write_bytes(ArtifactStore(home.artifacts).read(sbom))
-        job = Job(program, programs.version(program, trivy.VERSION, home.cache), scratch, scratch, TIMEOUT, log)
+        job = Job(
+            program, programs.version(program, trivy.VERSION, home.cache), scratch, scratch, home.cache, TIMEOUT, log
+        )
         drafts, packages = trivy_sbom.scan(job, file, database)
     return Rescan(
         served=served, database_updated_at=database.updated_at, packages=packages, findings=tuple(merge(drafts))

@@ -67,7 +67,7 @@ def job_for(name: str, root: Path, place: Workplace, scratch: Path, timeout: flo
     """Return what a scanner is told; ToolMissingError when it is not on this machine."""
     program = programs.find(name)
     version = programs.version(program, VERSIONS[name], place.home.cache)
-    return Job(program, version, root, scratch, timeout, place.log, subject)
+    return Job(program, version, root, scratch, place.home.cache, timeout, place.log, subject)
 
 
 def _trivy(job: Callable[[str, Path], Job], content: Content, trivy_db: str | None, place: Workplace) -> Seen:

@@ -116,7 +116,8 @@ def _run(job: Job, files: Sequence[str]) -> tuple[Report, ToolUse]:
     words: list[str | Path] = [job.program, "--quiet", "--format", "json", "--exclude", NO_EXCLUDES, "--"]
     job.log(f"$ cd {job.root} && {shlex.join(map(str, words))} ./{files[0]} … ({len(files)} files)")
     argv = [*words, *(f"./{name}" for name in files)]
-    done = command.run(argv, cwd=job.root, env=clean_environment("BANDIT_"), timeout=job.timeout, accept=None)
+    environment = {**clean_environment("BANDIT_"), "XDG_CACHE_HOME": str(job.cache)}  # it remembers its plugins there
+    done = command.run(argv, cwd=job.root, env=environment, timeout=job.timeout, accept=None)
     for line in done.errors.splitlines():
         job.log(line)
     if done.timed_out:

@@ -106,7 +106,7 @@ def version(program: Path, arguments: Sequence[str], cache: Path) -> str:
         known = json.loads(memory.read_text()).get(key)
         if isinstance(known, str):
             return known
-    answer = _ask(program, arguments)
+    answer = _ask(program, arguments, cache)
     with contextlib.suppress(OSError):  # a full disk costs a fraction of a second, no more
         memory.parent.mkdir(parents=True, exist_ok=True)
         new = memory.with_suffix(f".{os.getpid()}")
@@ -115,8 +115,9 @@ def version(program: Path, arguments: Sequence[str], cache: Path) -> str:
     return answer
 
 
-def _ask(program: Path, arguments: Sequence[str]) -> str:
-    done = command.run([program, *arguments], timeout=VERSION_SECONDS, env=clean_environment())
+def _ask(program: Path, arguments: Sequence[str], cache: Path) -> str:
+    environment = {**clean_environment(), "XDG_CACHE_HOME": str(cache)}
+    done = command.run([program, *arguments], timeout=VERSION_SECONDS, env=environment)
     match = VERSION.search(done.output) or VERSION.search(done.errors)
     if match is None:
         raise InfrastructureError(f"{program.name} prints no version", code="TOOL_VERSION", found=done.tail(1))

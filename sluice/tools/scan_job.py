@@ -18,6 +18,7 @@ class Job:
         version: its version, for the record.
         root: the directory that it scans.
         scratch: for its configuration and reports; not scanned.
+        cache: for what it may keep until the next run.
         timeout: seconds.
         log: gets the command and what the scanner warns of.
         subject: project and version, for the SBOM.
@@ -27,6 +28,7 @@ class Job:
     version: str
     root: Path
     scratch: Path
+    cache: Path
     timeout: float
     log: LineSink
     subject: str = ""

@@ -76,7 +76,9 @@ class Uv:
         self.run(words, doing, stdin=stdin, **more)
 
     def _run(self, words: Sequence[str | Path], stdin: str | None, more: dict[str, str]) -> Completed:
-        environment = {**uv_environment(self.cache), **more}
+        own = self.cache / "tmp"  # a build of setuptools leaves a file beside its temporary ones for ever
+        own.mkdir(parents=True, exist_ok=True)
+        environment = {**uv_environment(self.cache), "TMPDIR": str(own), **more}
         run = [program(), *words]
         done = command.run(
             run, cwd=self.cwd, env=environment, log=self.log, stdin=stdin, timeout=self.timeout, accept=None, grace=2.0

@@ -61,6 +61,14 @@ def test_a_clean_project_passes_and_says_what_was_looked_at(bench: Bench) -> Non
     assert ScanRecord.model_validate_json(record.model_dump_json()) == record
 
 
+def test_scanners_leave_nothing_outside_the_home(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("HOME", "TMPDIR", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+        (tmp_path / variable).mkdir()
+    assert scanner(bench.scan(CLEAN), "bandit").status == "ok"
+    assert not [left for variable in ("HOME", "TMPDIR", "XDG_CACHE_HOME") for left in (tmp_path / variable).iterdir()]
+
+
 def test_planted_secrets_are_found_once_and_are_nowhere_in_what_is_kept(bench: Bench) -> None:
     record = bench.scan({**CLEAN, "config.py": f'KEY = "{AWS_KEY}"\nTOKEN = "{TOKEN}"\n'})
     found = {(f.rule, f.path, f.line, f.tools) for f in of_kind(record, FindingKind.SECRET)}

@@ -1,4 +1,4 @@
-"""What is in the cache, and in a folder of wheels, says nothing about what the package index has."""
+"""What uv is given: the index, whatever a folder of wheels lacks, and a place of its own for temporary files."""
 
 from __future__ import annotations
 
@@ -37,3 +37,14 @@ def test_what_the_folder_lacks_is_asked_of_the_index(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "venv").rglob("parts-*.dist-info")] == ["parts-2.0.dist-info"]
     with pytest.raises(BuildFailedError, match="cannot install the parts"):
         pip_install(uv, python, ["parts>=3"], "install the parts")
+
+
+def test_builds_have_their_temporary_files_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    program = tmp_path / "uv"
+    program.write_text('#!/bin/sh\nmktemp "$TMPDIR/XXXXXX"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("SLUICE_TOOL_UV", str(program))
+    Uv(tmp_path, tmp_path / "cache", said.append).run(["build"], "build")
+    assert Path(said[-1]).is_relative_to(tmp_path / "cache")
+    assert Path(said[-1]).is_file()
