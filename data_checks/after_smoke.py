@@ -14,6 +14,7 @@ LIE = "check failed, stage passed"
 NOT_ASKED, NOT_REPORTED = "not asked", "nothing"
 FRESH, USUAL = "fresh", "usual"
 SLOWER, SLOWER_SECONDS, MORE_ERRORS = 1.0, 0.05, 0.01  # twice the usual p95, and 50 ms; one request in a hundred
+CHANCE = 5.0  # spreads, and not 3: a load is measured, so of hundreds of honest ones some lie beyond 3 by chance
 BUSY = 1.3  # times slower than idle: an idle machine measures 1.0 to 1.2
 CROWDED = 0.1  # of the time: what happens in less is hardly felt by a p95
 SAYS_DOWN = "nothing, since the smoke test failed"
@@ -48,7 +49,7 @@ def latency(record: SmokeRecord, facts: BoundaryFacts) -> str:
 def _slower(load: Load, usual: Baseline | None) -> str:
     if usual is None or load.p95_seconds is None:
         return ""
-    high = usual.usual(relative=SLOWER, absolute=SLOWER_SECONDS).high
+    high = usual.usual(relative=SLOWER, absolute=SLOWER_SECONDS, spreads=CHANCE).high
     if load.slowdown <= BUSY:
         high *= load.slowdown  # what a machine that is not called busy makes slower is not the release's
     if load.p95_seconds <= high:

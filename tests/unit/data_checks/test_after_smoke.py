@@ -194,6 +194,14 @@ def test_k04_a_machine_that_is_a_little_slower_is_not_the_release(slowdown: floa
         assert [each.code for each in report.stops] == ["K04"] * stops
 
 
+@pytest.mark.parametrize(("p95", "stops"), [(0.496, False), (0.498, True)])
+def test_k04_a_service_whose_p95_moves_by_itself_may_move_five_spreads(p95: float, stops: bool) -> None:
+    """Beyond twice the usual: 0.2 and five times 1.4826 times 0.04."""
+    usual = history(smoke__staging__p95=0.2, smoke__staging__error_rate=0.0, mad=0.04)
+    report = check(smoke(load=load(p95_seconds=p95, slowdown=1.0, failed=0)), history=usual)
+    assert [each.code for each in report.stops] == ["K04"] * stops
+
+
 @pytest.mark.parametrize(("p95", "stops"), [(0.4, False), (0.401, True)])
 def test_k04_a_slow_service_may_take_twice_its_time(p95: float, stops: bool) -> None:
     usual = history(smoke__staging__p95=0.2, smoke__staging__error_rate=0.0)
