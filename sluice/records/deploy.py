@@ -209,7 +209,9 @@ class RollbackRecord(StageRecord):
             return f"{self.environment}: nothing to go back to · {self.reason}"
         if not self.passed:
             return f"{self.environment} → {self.release.digest[:19]} failed · {self.reason}"
+        backups = [f" · backup {step.detail}" for step in self.steps if step.name == "restore"]
         return (
             f"{self.environment} → {self.release.digest[:19]} again · restored in {self.seconds_to_restore:.1f} s"
             f"{' · bad release fenced' if self.fenced else ''}{' · a tag of it was moved' if self.moved_tags else ''}"
+            f"{''.join(backups)}"
         )

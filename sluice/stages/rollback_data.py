@@ -73,6 +73,8 @@ def ready_data(mine: Turn, steps: Steps, request: RollbackRequest, target: Kept,
         return UNTOLD
     if newer and request.restore_backup:
         return _restore(mine, steps, target, newer)
+    if request.restore_backup:
+        site.log("no backup is put back: no migration is newer than the release to go back to")
     readable, problem = reads_data(mine, target, configuration(target.declaration, site.environment))
     if readable or not newer:
         return Data(readable, problem)

@@ -167,9 +167,22 @@ def test_a_backup_is_put_back_only_when_that_is_asked_for(city: City, shop: AppD
 
     (step,) = [step for step in record.steps if step.name == "restore"]
     assert "public.orders has 200 rows then, 201 now" in step.detail
+    assert record.headline().endswith(f" · backup {step.detail}")  # what is lost is told where the run is followed
     assert (record.passed, record.backup_problem, codes(record)) == (True, "", set())
     assert (shop.value(VERSION), shop.value("SELECT count(*) FROM orders")) == (1, 200)
     assert (states(city), city.serving(), len(shop.beside())) == (["restored"], "one", 1)
+
+
+def test_a_backup_that_was_asked_for_in_vain_is_told(city: City, shop: AppDatabase) -> None:
+    city.release(city.store(ONE))
+    city.release(city.store(TWO))
+
+    record = city.rollback(restore_backup=True)
+
+    assert (record.passed, record.backup_problem, city.serving()) == (True, None, "one")
+    said = "".join(path.read_text() for path in city.home.run_logs(city.run_id).rglob("*") if path.is_file())
+    assert "no backup is put back: no migration is newer than the release to go back to" in said
+    assert shop.beside() == []
 
 
 def test_a_harmed_backup_is_not_put_back(city: City, shop: AppDatabase) -> None:
