@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 from sluice.config.manifest import Ini, Manifest
 from sluice.config.shapes import table, texts
+from sluice.config.tox_factors import conditioned
 from sluice.config.tree import Tree
 
 TEST_NAMES = re.compile(r"(?:unit[-_]?)?tests?|testing|pytest|unittest|py|hatch-test", re.IGNORECASE)
 _REFERENCE = re.compile(r"\{\[([^\]]+)\](\w+)\}")
-_FACTOR = re.compile(r"^!?[\w{},.!-]+:\s")
 _EXTRAS = re.compile(r"^(?:-e\s*)?\.(?:/)?\[([^\]]+)\]$")
 
 
@@ -77,7 +77,7 @@ def _tox(tox: Ini) -> Recipe | None:
     section = tox.get("testenv")
     if section is None:
         return None
-    lines = [line for line in _lines(tox, section.get("deps", "")) if not _FACTOR.match(line)]
+    lines = [line for each in _lines(tox, section.get("deps", "")) if (line := conditioned(each)) is not None]
     words = {name: _words(section.get(name, "")) for name in ("extras", "dependency_groups")}
     commands = tuple(_lines(tox, section.get("commands", "")))
     return _recipe("[testenv] in tox.ini", lines, commands, groups=words["dependency_groups"], extras=words["extras"])

@@ -59,7 +59,7 @@ SHAPES: dict[str, tuple[Mapping[str, str], Mapping[str, Any]]] = {
             "shop.py": "",
             "test_shop.py": "def test_a(): pass\n",
         },
-        {"frameworks": ("pytest",), "extras": ("fast",), "requirements": ("more.txt",), "packages": ("mock", "pytest>=7"),
+        {"frameworks": ("pytest",), "extras": ("fast",), "requirements": ("more.txt",), "packages": ("mock", "pytest>=7", 'old; python_version in "3.9"'),
          "package": True, "coverage_source": ("shop",), "project": "shop"},
     ),
     "nox only": (
