@@ -96,6 +96,24 @@ def test_a_report_of_pytest(read: Reading) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        ("<testcase classname='c' name='n' time='0'/>", ("c", "n", "", "", "passed", "0")),
+        ("<testcase classname='c' name='n' time='0' file='a.py' line='7'/>", ("c", "n", "a.py", "7", "passed", "0")),
+        ("<testcase classname='c' name='n' time='0' status='notrun'/>", ("c", "n", "", "", "skipped", "0")),
+        ("<testcase name='n' time='0' file='a.py'/>", ("", "n", "a.py", "", "passed", "0")),
+        ("<testcase classname='c' name='n' line='7'/>", ("c", "n", "", "7", "passed", "")),
+        ("<testcase classname='c' time='0' status='disabled'/>", ("c", "", "", "", "skipped", "0")),
+    ],
+)
+def test_a_case_without_children_keeps_each_attribute(read: Reading, case: str, told: tuple[str, ...]) -> None:
+    read(suite(case))
+    (row,) = read.rows
+    names = ("classname", "name", "file", "line", "status", "duration_seconds")
+    assert tuple(row[name] for name in names) == told
+
+
 def test_what_passed_unexpectedly_is_no_plain_pass(read: Reading) -> None:
     tally = read(PYTEST, xpassed=frozenset({"tests.test_a::test_ok"})).tally
     assert tally.counts["xpassed"] == 1
