@@ -113,7 +113,7 @@ class Project:
     @property
     def smoke(self) -> SmokeConfig:
         """The environment's own smoke section, else the project's."""
-        return self.declaration.smoke or self.config.smoke
+        return (self.declaration.smoke or self.config.smoke).or_health(self.config.service)
 
     def test_requests(self, run: Run) -> list[TestRequest]:
         """Return one request a cell of the test matrix; of a resumed run, if asked for, only what was red."""

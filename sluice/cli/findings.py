@@ -34,17 +34,26 @@ def findings(
     Examples: `sluice findings --cve CVE-2024-22195` · `sluice findings --environment production --json`.
     """
     from sluice.database import database
-    from sluice.store.rescans import running_findings
+    from sluice.store.rescans import running_findings, unscanned
 
     rows = running_findings(database(), cve, project, environment)
+    blind = unscanned(database(), project, environment)
     if as_json:
         typer.echo(json.dumps(rows, indent=2, default=str))
         return
     for row in rows:
         out.print(line(row, datetime.now(UTC), running=running), markup=False, style=COLOURS.get(row["severity"], ""))
     if not rows:
-        what = f"{cve} runs nowhere" if cve else "No finding is known of what runs"
-        out.print(f"{what}{' here' if environment or project else ''}.")
+        nowhere = f"{cve} is not known of what runs" if blind else f"{cve} runs nowhere"
+        out.print(
+            f"{nowhere if cve else 'No finding is known of what runs'}{' here' if environment or project else ''}."
+        )
+    if blind:
+        out.print(
+            f"Never looked through for vulnerabilities: {', '.join(blind)}. Set SLUICE_TRIVY_DB and run again.",
+            style="yellow",
+            markup=False,
+        )
 
 
 def line(row: dict[str, Any], now: datetime, *, running: bool) -> str:

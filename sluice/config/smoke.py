@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from sluice.config.declared import Declared
+from sluice.config.service import Service
 from sluice.config.texts import HttpPath, JsonPath
 from sluice.config.units import Duration
 
@@ -69,3 +70,9 @@ class SmokeConfig(Declared):
     )
     load: LoadConfig | None = Field(default=None, description="Load with thresholds; none when left out.")
     timeout: Duration = Field(default=60.0, description="Time limit of all checks together.")
+
+    def or_health(self, service: Service | None) -> SmokeConfig:
+        """Return what is asked: the service's health path where neither check nor version is declared."""
+        if self.checks or self.version is not None or service is None:
+            return self
+        return self.model_copy(update={"checks": (HttpCheck(name="health", path=service.health),)})

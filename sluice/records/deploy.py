@@ -145,6 +145,8 @@ class DeployRecord(StageRecord):
 
     def headline(self) -> str:
         """Return environment, digest, healthy replicas and address."""
+        if not self.changed and any(each.state == "broken" for each in self.conditions):
+            return f"{self.environment}: {self.release.digest[:19]} refused, nothing was started or changed"
         healthy = sum(replica.healthy for replica in self.replicas)
         how = "" if self.changed else " · already serving"
         how = " · candidate" if self.candidate_address else how

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sluice.config.smoke import HttpCheck
 from sluice.records.smoke import SmokeCheck
 from sluice.stages.deploy_site import Kept
 from sluice.stages.smoke import validate
@@ -10,8 +9,5 @@ from sluice.stages.smoke import validate
 
 def prove(address: str, kept: Kept) -> tuple[SmokeCheck, ...]:
     """Return the checks of `kept` at `address`; there is always one at least."""
-    smoke = kept.smoke
-    if not smoke.checks and smoke.version is None:
-        health = HttpCheck(name="health", path=kept.service.health)
-        smoke = smoke.model_copy(update={"checks": (health,)})
+    smoke = kept.smoke.or_health(kept.service)
     return validate(address, kept.release, smoke, replicas=kept.declaration.replicas)

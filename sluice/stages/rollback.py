@@ -149,7 +149,9 @@ def _nothing_to_go_to(choice: Choice) -> str:
         return "nothing was ever deployed here, so there is nothing to go back to"
     if choice.serving is None:
         return f"{choice.bad.digest[:19]} was withdrawn before it served, and no release was good here before"
-    return f"{choice.bad.digest[:19]} serves on: no other release was ever good here"
+    return (
+        f"{choice.bad.digest[:19]} serves on: no other release was good here, fenced ones aside (`sluice fence list`)"
+    )
 
 
 def _record(

@@ -39,6 +39,23 @@ RUNNING = """
     ORDER BY array_position(ARRAY['critical', 'high', 'medium', 'low', 'unknown'], severity), rule, package, project,
              environment
 """
+# What serves, and was looked through for vulnerabilities neither by its scan nor since.
+UNSCANNED = """
+    SELECT v.project, v.environment
+    FROM v_environments v
+    JOIN projects p ON p.name = v.project
+    JOIN environments e ON e.project_id = p.id AND e.name = v.environment
+    WHERE v.release_digest IS NOT NULL AND (CAST(:project AS text) IS NULL OR v.project = :project)
+      AND (CAST(:environment AS text) IS NULL OR v.environment = :environment)
+      AND NOT EXISTS (
+        SELECT FROM stage_runs s JOIN pipeline_runs r ON r.id = s.run_id
+        WHERE r.project_id = p.id AND s.stage = 'scan' AND s.state = 'passed'
+          AND s.record ->> 'subject_digest' = v.release_digest AND s.record ->> 'vulnerabilities_scanned' = 'true')
+      AND NOT EXISTS (
+        SELECT FROM rescans x
+        WHERE x.environment_id = e.id AND x.release_digest = v.release_digest AND x.problem = '')
+    ORDER BY v.project, v.environment
+"""
 NEW_FINDING = "new_finding"
 
 
@@ -88,3 +105,10 @@ def running_findings(
     asked = {"cve": cve, "project": project, "environment": environment}
     with reading(engine) as connection:
         return [dict(row) for row in connection.execute(text(RUNNING), asked).mappings()]
+
+
+def unscanned(engine: Engine, project: str | None = None, environment: str | None = None) -> list[str]:
+    """Return project and environment of what serves and was never looked through for vulnerabilities."""
+    with reading(engine) as connection:
+        rows = connection.execute(text(UNSCANNED), {"project": project, "environment": environment})
+        return [f"{row.project} {row.environment}" for row in rows]

@@ -65,7 +65,8 @@ def deployed(engine: Engine, record: ScanRecord) -> None:
         run = story.run("shop", 10, commit)
         digest = story.release("shop", "1.0", commit)
         sbom = record.sbom.model_dump(mode="json") if record.sbom else None
-        stage = story.stage(run, "scan", 10, subject_digest=digest, sbom=sbom)
+        looked = {"vulnerabilities_scanned": record.vulnerabilities_scanned}
+        stage = story.stage(run, "scan", 10, subject_digest=digest, sbom=sbom, **looked)
         for each in record.findings:
             known = each.model_dump(mode="json") | {"tools": list(each.tools), "waived": False, "blocking": False}
             story.put(
@@ -148,3 +149,17 @@ def test_the_command_names_where_and_since_when(
     assert "known for 9 days" in line
     command.findings(None, None, "CVE-1", running=False, as_json=False)
     assert capsys.readouterr().out == "CVE-1 runs nowhere.\n"
+
+
+def test_what_was_never_looked_at_is_not_called_free_of_it(
+    bench: Bench, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployed(engine, bench.scan(FILES, ScanConfig(scanners=("bandit",), gate="none")))
+    blind = "Never looked through for vulnerabilities: shop production. Set SLUICE_TRIVY_DB and run again.\n"
+
+    command.findings(None, None, "CVE-2018-1000656", running=False, as_json=False)
+    assert capsys.readouterr().out == f"CVE-2018-1000656 is not known of what runs.\n{blind}"
+    command.findings("production", None, None, running=False, as_json=False)
+    assert capsys.readouterr().out.endswith(blind)
+    command.findings("staging", None, "CVE-2018-1000656", running=False, as_json=False)
+    assert capsys.readouterr().out == "CVE-2018-1000656 runs nowhere here.\n"
