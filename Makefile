@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
+# Its cache lies beside what is linked from it, and goes with it; one that you named is used.
+INSTALL = UV_CACHE_DIR=$${UV_CACHE_DIR:-$(CURDIR)/$(VENV)/uv-cache} $(BIN)/uv pip install
 export SLUICE_HOME ?= $(CURDIR)/.sluice
 # An inherited "write no bytecode" would double the start time of every program here.
 unexport PYTHONDONTWRITEBYTECODE
@@ -50,7 +52,7 @@ $(VENV)/.installed: requirements.txt requirements-bootstrap.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Sluice needs Python 3.11, 3.12 or 3.13 and found none; name one: make PYTHON=/path/to/python"; exit 2; }
 	@echo "Installing into $(VENV) with $(PYTHON) …"
 	@$(PYTHON) -m venv $(VENV) || { echo "python -m venv failed; on Debian: apt-get install python3-venv"; exit 2; }
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-bootstrap.txt
-	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.txt
-	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install -q --no-cache-dir --disable-pip-version-check --require-hashes -r requirements-bootstrap.txt
+	@$(INSTALL) -q --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.txt
+	@$(INSTALL) -q --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
