@@ -18,12 +18,11 @@ from benchmarks.clean.machine import Machine
 from benchmarks.clean.project import Project, State, changes
 from benchmarks.clean.records_served import ServedRecords
 from benchmarks.clean.serving import Environment
-from benchmarks.clean.tally import Green, Passage, Seen, Tally
+from benchmarks.clean.tally import Green, Passage, Seen, Stopped, Tally
 from data_checks import contracts
 from data_checks.facts import BoundaryFacts
 from sluice.artifacts import ArtifactStore
 from sluice.errors import ContractRejectedError
-from sluice.records.checks import BoundaryReport
 from sluice.records.common import StageRecord
 from sluice.results.coverage_rows import COLUMNS
 from sluice.states import RunState
@@ -34,10 +33,6 @@ from sluice.store.runs import RunStore
 
 MAIN, PLATFORMS = "main", ("linux/amd64",)
 BEGIN = datetime(2026, 1, 5, 8, tzinfo=UTC)  # both changes of the clock in the year lie ahead
-
-
-class Stopped(Exception):  # noqa: N818 - a word of the flow, no mistake
-    """A boundary stopped the run."""
 
 
 class History:
@@ -202,7 +197,7 @@ class History:
 
     def _worse(self, told: str) -> None:
         """Note an honest canary that was called worse: that is a false stop, though no boundary's."""
-        self._see(self.tally.stops, "CANARY", told)
+        self.tally.stops.append(self._seen("CANARY", told))
 
     def _files_since(self, branch: str, records: ServedRecords, metric: str) -> Any:
         """Return what differs from the newest run that the metric has, as the flow asks for it."""
@@ -219,19 +214,17 @@ class History:
 
     def _pass(self, records: ServedRecords, record: StageRecord, stage: str = "", **known: Any) -> str:
         """Check a record and write it, as the boundary task does; with `stage` it takes the place of an earlier one."""
-        facts = BoundaryFacts(
-            run_id=records.run_id, now=records.machine.now, history=self.history(records.ref), **known
-        )
+        facts = self._facts(records, known)
         report = contracts()[record.STAGE].check(record, facts)
         stage = stage or self.runs.start_stage(records.run_id, record.STAGE)
-        self._count(report)
+        self.tally.count(report, self._seen)
         if not report.accepted:
             self.ingest.reject(stage, record, report)
             raise Stopped
         try:
             self.ingest.accept(stage, record, report)
         except ContractRejectedError as refused:
-            self._see(self.tally.stops, refused.code, str(refused))
+            self.tally.stops.append(self._seen(refused.code, str(refused)))
             raise Stopped from refused
         if records.ref == MAIN and record.passed:
             self.passages[record.STAGE] = Passage(record, facts)
@@ -239,25 +232,18 @@ class History:
 
     def _stand(self, records: ServedRecords, record: StageRecord, **known: Any) -> None:
         """Let the accepted record of an earlier run stand for this one, as the boundary task does."""
-        facts = BoundaryFacts(
-            run_id=records.run_id, now=records.machine.now, history=self.history(records.ref), **known
-        )
+        facts = self._facts(records, known)
         report = contracts()[record.STAGE].check_again(record, facts)
         stage = self.runs.start_stage(records.run_id, record.STAGE)
         if report is not None:
-            self._count(report)
+            self.tally.count(report, self._seen)
             if report.stops:
                 self.ingest.reject(stage, record, report)
                 raise Stopped
         self.ingest.reuse(stage, record, report)
 
-    def _count(self, report: BoundaryReport) -> None:
-        self.tally.boundaries[report.boundary] += 1
-        self.tally.statuses.update(result.status.value for result in report.results)
-        for result in report.stops:
-            self._see(self.tally.stops, result.code, result.message)
-        for result in report.warnings:
-            self._see(self.tally.warns, result.code, result.message)
+    def _facts(self, records: ServedRecords, known: dict[str, Any]) -> BoundaryFacts:
+        return BoundaryFacts(run_id=records.run_id, now=records.machine.now, history=self.history(records.ref), **known)
 
-    def _see(self, where: list[Seen], code: str, message: str) -> None:
-        where.append(Seen(code, f"{self.name} run {self.tally.runs} on {self._ref}", self._done, message))
+    def _seen(self, code: str, message: str) -> Seen:
+        return Seen(code, f"{self.name} run {self.tally.runs} on {self._ref}", self._done, message)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.clean.records_served import ServedRecords
 from data_checks.facts import BoundaryFacts
+from sluice.records.checks import BoundaryReport
 from sluice.records.common import StageRecord
+
+
+class Stopped(Exception):  # noqa: N818 - a word of the flow, no mistake
+    """A boundary stopped the run."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,13 @@ class Tally:
     statuses: Counter[str] = field(default_factory=Counter)
     stops: list[Seen] = field(default_factory=list)
     warns: list[Seen] = field(default_factory=list)
+
+    def count(self, report: BoundaryReport, seen: Callable[[str, str], Seen]) -> None:
+        """Count what a boundary said; `seen` makes a stop or a warning of its code and message."""
+        self.boundaries[report.boundary] += 1
+        self.statuses.update(result.status.value for result in report.results)
+        self.stops += [seen(result.code, result.message) for result in report.stops]
+        self.warns += [seen(result.code, result.message) for result in report.warnings]
 
     def add(self, other: Tally) -> None:
         """Count another one's too."""
