@@ -17,7 +17,7 @@ from sluice.artifacts import ArtifactStore
 from sluice.config.detect import detect
 from sluice.config.effective import effective
 from sluice.config.load import FILE_NAME, load, load_project
-from sluice.config.model import Config, Environment, SmokeConfig
+from sluice.config.model import Config, Environment
 from sluice.config.plan import Plan, plan
 from sluice.database import database
 from sluice.findings.gate import blocks, is_expired
@@ -109,11 +109,6 @@ class Project:
         """The declaration of that environment."""
         assert self.plan.environment is not None
         return self.config.environments[self.plan.environment]
-
-    @property
-    def smoke(self) -> SmokeConfig:
-        """The environment's own smoke section, else the project's."""
-        return (self.declaration.smoke or self.config.smoke).or_health(self.config.service)
 
     def test_requests(self, run: Run) -> list[TestRequest]:
         """Return one request a cell of the test matrix; of a resumed run, if asked for, only what was red."""
@@ -207,14 +202,14 @@ class Project:
             declaration=self.declaration,
             release=built.release,
             service=self.config.service,
-            smoke=self.smoke,
+            smoke=self.config.smoke_of(self.plan.environment),
             vulnerabilities_scanned=scanned.vulnerabilities_scanned,
             others={name: each for name, each in self.config.environments.items() if name != self.plan.environment},
             mirror=self.source.mirror,
             allow_downgrade=allow_downgrade,
             evidence=evidence,
             waived=self.config.waived(datetime.now(UTC).date()),
-            registry_login=self.config.build.image.login if self.config.build.image else None,
+            registry_login=self.config.registry_login,
         )
 
 

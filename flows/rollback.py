@@ -35,11 +35,11 @@ def go_back(order: RollbackOrder) -> None:
             environment=order.environment,
             declaration=declaration,
             service=config.service,
-            smoke=declaration.smoke or config.smoke,
+            smoke=config.smoke_of(order.environment),
             bad=None,
             to_digest=order.to_digest,
             restore_backup=order.restore_backup,
-            registry_login=config.build.image.login if config.build.image else None,
+            registry_login=config.registry_login,
             reason=order.reason,
             requested_by=order.requested_by,
         )

@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 from sluice.config.declared import Declared
 from sluice.config.model import Config
 from sluice.config.problems import Path, Places, Problem
-from sluice.config.texts import PATTERNS
+from sluice.config.texts import PATTERNS, SHELL
 from sluice.config.units import DURATION, LONGEST
 from sluice.errors import quote
 
@@ -27,7 +27,6 @@ _PLAIN = {"string_type": "text", "bool_type": "true or false", "dict_type": _MAP
 _PLAIN |= {"finite_number": "a finite number", "bool_parsing": "true or false"}
 _WHOLE = ("int_type", "int_parsing", "int_from_float", "int_parsing_size")
 _NUMBER = ("float_type", "float_parsing")
-_SHELL = re.compile(r"[$`|&;<>()*?]")  # what a shell would read
 _BOUND = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 
@@ -169,7 +168,7 @@ def _list(error: ErrorDetails) -> str:
             words = shlex.split(error["input"])
         except ValueError:
             return "a list of words, e.g. [python, -m, pytest]"
-        if _SHELL.search(error["input"]):
+        if SHELL.search(error["input"].replace("{port}", "")):
             return f"a list of words, as no shell reads it; with one: [sh, -c, {json.dumps(error['input'])}]"
         return f"a list of words: [{', '.join(words)}]"
     return "a list"

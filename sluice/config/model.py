@@ -12,7 +12,7 @@ from pydantic import Field
 
 from sluice.config.canary import CanaryConfig
 from sluice.config.declared import Declared
-from sluice.config.docker import DockerConfig
+from sluice.config.docker import DockerConfig, RegistryLogin
 from sluice.config.freeze import Freeze
 from sluice.config.image import ImageConfig
 from sluice.config.matrix import Matrix
@@ -186,6 +186,15 @@ class Config(Declared):
     )
     submodules: bool = Field(default=False, strict=True, description="Check out submodules.")
     lfs: bool = Field(default=False, strict=True, description="Fetch Git LFS files.")
+
+    @property
+    def registry_login(self) -> RegistryLogin | None:
+        """The login of the registry that images are pushed to."""
+        return self.build.image.login if self.build.image else None
+
+    def smoke_of(self, environment: str) -> SmokeConfig:
+        """Return the environment's own smoke test, else the project's; where neither asks anything, its health."""
+        return (self.environments[environment].smoke or self.smoke).or_health(self.service)
 
     def waived(self, today: date) -> tuple[str, ...]:
         """Return the codes of the checks whose waiver counts today."""

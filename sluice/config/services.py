@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sluice.config.manifest import Manifest
 from sluice.config.shapes import table
+from sluice.config.texts import SHELL
 from sluice.config.tree import Tree
 
 READ = 200  # source files whose text is looked at
@@ -20,7 +21,6 @@ _RUNS = re.compile(r"serve_forever|uvicorn\.run|run_app|web\.run_app|\.run\(|ser
 _HEALTH = re.compile(r"""["'](/(?:healthz?|health[-_]?check|ready|readyz|live|livez|ping|up|status))/?["']""")
 _VERSION = re.compile(r"""["'](/version)["']""")
 _PORT = re.compile(r"\$\{?PORT(?::-\d+)?\}?")
-_SHELL = re.compile(r"[$`|&;<>(){}*?]")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def _procfile(tree: Tree) -> tuple[tuple[str, ...], str] | None:
     for line in (tree.read("Procfile") or "").splitlines():
         if line.startswith("web:"):
             command = _PORT.sub("__PORT__", line.removeprefix("web:").strip())
-            if _SHELL.search(command):
+            if SHELL.search(command):
                 return None  # needs a shell, which a command as a list of words has not
             try:
                 words = tuple(word.replace("__PORT__", "{port}") for word in shlex.split(command))

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
+SHELL = re.compile(r"[$`|&;<>(){}*?]")  # what a shell would read, and no program gets as it stands
 _SECRET = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|block:[a-z0-9][a-z0-9-]*")
 
 
